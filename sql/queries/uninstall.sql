@@ -37,9 +37,39 @@ where d.deptype in ('n', 'a')
     end, 0) not in (0, to_regnamespace('sluice'))
 order by 1;
 
+-- name: listCallers
+-- Functions of other schemas whose text names an object of the schema, or that set a search_path with the schema:
+-- they would fail after an uninstall. PostgreSQL records no dependency for the text of a function.
+with
+  own as (
+    select relname as name from pg_catalog.pg_class where relnamespace = to_regnamespace('sluice')
+    union
+    select proname from pg_catalog.pg_proc where pronamespace = to_regnamespace('sluice')
+    union
+    select typname from pg_catalog.pg_type where typnamespace = to_regnamespace('sluice')
+  ),
+  word as (select name, regexp_replace(name, '([^[:alnum:]_ ])', '\\\1', 'g') as word
+           from (select name from own union select 'sluice') n),
+  pattern as (select format('(\m%1$s|"%1$s")\s*\.\s*(%2$s)', (select word from word where name = 'sluice'),
+                            (select string_agg(format('%1$s\M|"%1$s"', word), '|') from word)) as text)
+select pg_catalog.pg_describe_object('pg_catalog.pg_proc'::regclass, p.oid, 0) as name
+from pg_catalog.pg_proc p
+where p.pronamespace not in (to_regnamespace('sluice'), 'pg_catalog'::regnamespace, 'information_schema'::regnamespace)
+  and (p.prosrc ~* (select text from pattern)
+       or exists (select from unnest(p.proconfig) c
+                  where c ~ '^search_path='
+                    and 'sluice' = any(array(select btrim(btrim(part), '"')
+                                             from string_to_table(substr(c, length('search_path=') + 1), ',') part))))
+order by 1;
+
 -- name: listProcesses
--- Other sessions of nodes and writers in this database.
-select pid, application_name as application, coalesce(usename, '') as role
-from pg_catalog.pg_stat_activity
-where datname = current_database() and pid <> pg_backend_pid() and application_name ~ '^sluice (node|writer)'
-order by pid;
+-- Other sessions of nodes and writers of the schema: by their names ($1), or by the lock ($2) of sessions that share the
+-- lanes, because programs may choose names.
+select a.pid, a.application_name as application, coalesce(a.usename, '') as role
+from pg_catalog.pg_stat_activity a
+where a.datname = current_database() and a.pid <> pg_backend_pid()
+  and (a.application_name = any($1::text[])
+       or exists (select from pg_catalog.pg_locks k
+                  where k.pid = a.pid and k.database = a.datid and k.locktype = 'advisory' and k.objsubid = 2
+                    and k.granted and k.classid::bigint = $2::bigint))
+order by a.pid;

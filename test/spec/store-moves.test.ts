@@ -1,12 +1,13 @@
 // Moves of a data store that do not end well: killed at each step, by the wrong role, beside other changes.
 
+import { writeFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { listLanes, pauseLanes } from 'sluice/operator';
-import { agree, Database, fenceStore, StoreCopy } from 'sluice/internal/store';
+import { agree, Database, fenceStore, schemaVersion, StoreCopy } from 'sluice/internal/store';
 import type pg from 'pg';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { moveStore } from '../../packages/server/src/cli/stores/move-store.ts';
@@ -125,6 +126,36 @@ test.each([
   const paused = await sql(source.url, 'select lane from sluice.lane where paused_at is not null');
   expect(paused).toEqual([]);
   expect(await sql(source.url, `select from pg_constraint where conname = 'store_has_moved'`)).toEqual([]);
+  // The copy was not committed, so the move can be repeated.
+  expect(await sql(target.url, 'select from sluice.audit')).toEqual([]);
+});
+
+test('a move waits at its end while another command edits the stores file, and commits its copy only then', async () => {
+  const { target, file, entry } = await setup();
+  const from = readStores(file).get('own')!;
+  const draft = `${file}.new`;
+  const copied: string[] = [];
+  const moving = moveStore({
+    file,
+    from,
+    to: { ...from, url: target.url, listenUrl: target.url, operatorUrl: target.url },
+    entryAfter: () => ({ databaseUrlFile: 'target.url' }),
+    waitMs: 10_000,
+    fileReadMs: 0,
+    editWaitMs: 60_000,
+    onStep(step) {
+      if (step === 'closed the source') writeFileSync(draft, '');
+      if (step.startsWith('copied')) copied.push(step);
+    },
+    onProgress: () => undefined,
+    signal: new AbortController().signal,
+  });
+  await Promise.race([moving, eventually(async () => expect(copied).toHaveLength(1))]);
+  expect(await sql(target.url, 'select from sluice.audit')).toEqual([]);
+  await rm(draft);
+  expect(await moving).toMatchObject({ heldMs: expect.any(Number) as number });
+  expect(await entry()).toEqual({ databaseUrlFile: 'target.url' });
+  expect(await sql(target.url, `select action from sluice.audit where action = 'move'`)).toHaveLength(1);
 });
 
 /** A move that is stopped while its statement in the source waits for a lock, with locks of its own. */
@@ -143,6 +174,7 @@ async function stopInCopy(
     entryAfter: () => ({ databaseUrlFile: 'target.url' }),
     waitMs: 10_000,
     fileReadMs: 0,
+    editWaitMs: 0,
     onStep: () => undefined,
     onProgress: () => undefined,
     signal: stop.signal,
@@ -184,6 +216,32 @@ test('a second move into the same target is refused while the first one copies',
   onTestFinished(() => first.close());
   await expect(StoreCopy.open(other.url, target.url, 'sluice')).rejects.toThrow(
     'Cannot move the store: another command uses the target',
+  );
+});
+
+test('`sluice stores check` says what helps: a migration of the store, or a newer program', async () => {
+  const { source, file } = await setup();
+  const said = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  onTestFinished(() => {
+    said.mockRestore();
+    process.exitCode = undefined;
+  });
+  const check = async (change: string): Promise<string> => {
+    await sql(source.url, change);
+    said.mockClear();
+    await runHere(['stores', 'check', '--stores', file], {});
+    expect(process.exitCode).toBe(5);
+    return said.mock.calls.map(([line]) => line).join('');
+  };
+  expect(
+    await check(
+      `insert into sluice.migration (version, name, checksum) values (${schemaVersion + 1}, 'later', '')`,
+    ),
+  ).toBe(
+    `own: reachable, its schema has version ${schemaVersion + 1}, newer than this program's ${schemaVersion}: update the program\n`,
+  );
+  expect(await check(`delete from sluice.migration where version >= ${schemaVersion}`)).toBe(
+    `own: reachable, its schema has version ${schemaVersion - 1}, and this program needs ${schemaVersion}: run \`sluice migrate --store own\`\n`,
   );
 });
 

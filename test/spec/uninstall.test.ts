@@ -1,6 +1,7 @@
 // `sluice uninstall` on a database of another application: what is taken away, what is refused, and what stays as it was.
 
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { promisify } from 'node:util';
 import { createClient } from 'sluice';
 import { applyRoles, migrate, uninstall } from 'sluice/internal/store';
@@ -9,6 +10,7 @@ import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { execute, rolePrefix } from '../support/postgres.ts';
 import { createDataDir, readSluice, startSluice } from '../support/sluice.ts';
+import { sluiceProgram } from '../support/sluice-program.ts';
 import { openConnection, sql } from '../support/sql.ts';
 import { fresh, startWorld, upsert } from '../support/world.ts';
 
@@ -165,6 +167,81 @@ test('uninstall refuses while something would be lost, and names it; --force --y
   expect({ code, last }).toMatchObject({ code: 0, last: { uninstalled: true, waiting: 1, documents: 0 } });
 });
 
+/** Runs the command where it takes its input and its errors for a terminal. */
+async function onTerminal(typed: string, ...args: string[]): Promise<{ code: number | null; said: string }> {
+  const isTerminal = 'data:text/javascript,process.stdin.isTTY=true;process.stderr.isTTY=true';
+  const child = spawn(process.execPath, ['--import', isTerminal, sluiceProgram, 'uninstall', ...args], {
+    env: { ...process.env, ...settings() },
+    stdio: 'pipe',
+  });
+  const [out, err] = [child.stdout, child.stderr].map((stream) => stream.setEncoding('utf8').toArray());
+  child.stdin.end(typed);
+  const [code] = await once(child, 'close');
+  return { code: code as number | null, said: [...(await err!), ...(await out!)].join('') };
+}
+
+test('uninstall names the database and the schema, and asks on a terminal even if nothing else would be lost', async () => {
+  await migrate({ url: database.url });
+  const { host, pathname } = new URL(database.url);
+  const where = new RegExp(`schema sluice of postgres(ql)?://[^:]*${host}${pathname}`);
+  const isThere = async (): Promise<boolean> =>
+    (await sql(database.url, `select to_regnamespace('sluice') is not null as it`))[0]?.['it'] === true;
+  const declined = await onTerminal('n\n');
+  expect(declined).toMatchObject({ code: 0, said: expect.stringMatching(where) as string });
+  expect(declined.said).toContain('Drop all of this?');
+  expect(await isThere()).toBe(true);
+  expect((await readSluice(['uninstall', '--dry-run'], settings())).text).toMatch(where);
+  expect((await run('--dry-run')).last).toMatchObject({
+    schema: 'sluice',
+    database: expect.any(String) as string,
+  });
+  expect(JSON.stringify(await run('--dry-run'))).not.toMatch(/:[^/@]+@/);
+  const agreed = await onTerminal('y\n');
+  expect(agreed).toMatchObject({ code: 0, said: expect.stringMatching(where) as string });
+  expect(await isThere()).toBe(false);
+});
+
+test('uninstall counts the processes of its own schema only, by name or by lock', async () => {
+  const [one, other] = ['sluice', 'trial'].map((schema) => ({ url: database.url, schema }));
+  await migrate(one!);
+  await migrate(other!);
+  const writer = await createWriter({
+    connectionString: database.url,
+    targets: [{ table: 'app.customer' }],
+    lanes: 2,
+  });
+  onTestFinished(() => writer.stop());
+  // The other schema, whose functions call each other, is no dependent of this one.
+  expect(await run('--schema', 'trial')).toMatchObject({
+    code: 0,
+    last: { uninstalled: true, processes: [] },
+  });
+  expect(await run()).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('of nodes and writers') as string,
+  });
+  await writer.stop();
+
+  await migrate(other!);
+  const settingsOf = {
+    connectionString: database.url,
+    schema: 'trial',
+    targets: [{ table: 'app.customer' }],
+    lanes: 2,
+  };
+  const client = await createClient(settingsOf);
+  onTestFinished(() => client.stop());
+  const named = await createWriter({ ...settingsOf, applicationName: 'shop' });
+  onTestFinished(() => named.stop());
+  const { processes } = await uninstall({ ...other!, dryRun: true });
+  expect(new Set(processes.map(({ application }) => application))).toEqual(
+    new Set(['shop', 'sluice node trial', 'sluice node trial listener']),
+  );
+  expect(await run()).toMatchObject({ code: 0 });
+  await Promise.all([client.stop(), named.stop()]);
+  expect(await run('--schema', 'trial')).toMatchObject({ code: 0 });
+});
+
 test('uninstall refuses while a writer runs or documents are stored', async () => {
   await migrate({ url: database.url });
   await applyRoles({ url: database.url, prefix: rolePrefix });
@@ -187,6 +264,37 @@ test('uninstall refuses where objects of other schemas depend on the schema, als
     /objects of other schemas depend on it: .*extra.*documents|documents.*extra/,
   );
   expect(await sql(database.url, 'select count(*)::int as n from app.extra')).toEqual([{ n: 0 }]);
+});
+
+test('uninstall refuses where functions of other schemas call the schema, in text or by their search_path', async () => {
+  await migrate({ url: database.url });
+  await execute(
+    database.url,
+    `create function app.copy_customer() returns trigger language plpgsql as $$
+     begin
+       perform sluice.submit('audit_log', jsonb_build_object('id', new.id, 'at', now()));
+       return null;
+     end
+     $$;
+     create trigger copied after insert on app.customer for each row execute function app.copy_customer();
+     create function app.quoted() returns bigint language plpgsql as
+       $$ begin return (select count(*) from "sluice" . "outcome"); end $$;
+     create function app.loud() returns bigint language sql as $$ select count(*) from SLUICE.Intake $$;
+     create function app.by_path() returns bigint language plpgsql set search_path = sluice, public as
+       $$ begin return (select count(*) from outcome); end $$;
+     create function app.unrelated() returns text language plpgsql as
+       $$ declare sluice app.customer; begin select * into sluice from app.customer limit 1; return sluice.name; end $$`,
+  );
+  const refused = await run('--force', '--yes');
+  expect(refused).toMatchObject({ code: 2 });
+  for (const name of ['app.copy_customer()', 'app.quoted()', 'app.loud()', 'app.by_path()'])
+    expect(refused.stderr).toContain(`function ${name}`);
+  expect(refused.stderr).not.toContain('app.unrelated()');
+  await execute(
+    database.url,
+    'drop function app.copy_customer() cascade; drop function app.quoted(), app.loud(), app.by_path()',
+  );
+  expect(await run('--force', '--yes')).toMatchObject({ code: 0 });
 });
 
 test('uninstall says where there is nothing to uninstall, and waits for locks no longer than --wait', async () => {

@@ -1,5 +1,6 @@
 import { SluiceError } from 'sluice/internal/protocol';
 import type { ExistingDatabase } from './dev/existing-database.ts';
+import { removal } from './dev/removal.ts';
 import * as z from 'zod';
 import {
   readModelFiles,
@@ -134,7 +135,7 @@ async function runDev(
   values: Values<typeof settings>,
   flags: Readonly<Record<string, unknown>>,
 ): Promise<void> {
-  const existing = existingOf(values);
+  const existing = existingOf(values, flags);
   const waitForReferencesSeconds = values.waitForReferences ?? null;
   const isShuffled = readsShuffle(flags, waitForReferencesSeconds);
   assertTogether(values, flags, existing);
@@ -190,7 +191,10 @@ function assertTogether(
 }
 
 /** Null: no table is named. @throws {SluiceError} `configuration_invalid` for a database without a table */
-function existingOf(values: Values<typeof settings>): ExistingDatabase | null {
-  if (values.table !== undefined) return { url: requireDatabaseUrl(values), tables: values.table };
-  return null;
+function existingOf(
+  values: Values<typeof settings>,
+  flags: Readonly<Record<string, unknown>>,
+): ExistingDatabase | null {
+  if (values.table === undefined) return null;
+  return { url: requireDatabaseUrl(values), tables: values.table, removal: removal(values, flags) };
 }

@@ -9,7 +9,7 @@ import { compareDirect } from './compare-direct.ts';
 import type { DevOptions } from './dev-options.ts';
 import { assertPortsFree, portsOf } from './ports.ts';
 import { countStored, runLoad, type ClusterLoadReport } from './run-load.ts';
-import { curlLines, removal } from './existing-database.ts';
+import { curlLines } from './existing-database.ts';
 import { comparisonLine, existingSteps, loadLines, nextSteps, startedLines, summaryOf } from './say.ts';
 
 /** Resolves with the exit code. */
@@ -47,9 +47,8 @@ async function run(
   for (const line of startedLines(cluster)) say(line);
   if (options.existing !== null) {
     const curl = await curlLines(options.existing, cluster.nodeUrls[0] ?? '');
-    const place = { url: options.existing.url, schema: options.schema };
-    if (options.isJson)
-      printJson({ event: 'started', processes: cluster.processes, curl, removal: removal(place) });
+    const { removal } = options.existing;
+    if (options.isJson) printJson({ event: 'started', processes: cluster.processes, curl, removal });
     else for (const line of existingSteps(cluster, options.existing, curl)) say(line);
     await cluster.postgresEnded;
     return 0;

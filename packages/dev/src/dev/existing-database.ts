@@ -1,12 +1,5 @@
 /** A database of the user, to which `sluice dev --table` adds only the schema of Sluice. */
-import {
-  defaultSchema,
-  migrate,
-  quotedName,
-  quotedPath,
-  readMigrations,
-  Session,
-} from 'sluice/internal/store';
+import { migrate, quotedName, quotedPath, readMigrations, Session } from 'sluice/internal/store';
 import { readTargets } from 'sluice/internal/targets';
 import { redactUrl } from '@sluice/server/cli';
 import { sampleRow } from './sample-row.ts';
@@ -14,6 +7,8 @@ import { sampleRow } from './sample-row.ts';
 export interface ExistingDatabase {
   url: string;
   tables: readonly string[];
+  /** The command that removes the schema again. */
+  removal: string;
 }
 
 interface Place {
@@ -61,10 +56,4 @@ export async function curlLines({ url, tables }: ExistingDatabase, node: string)
   } finally {
     await session.close();
   }
-}
-
-/** The command that removes the schema. A password stays in the environment. */
-export function removal({ url, schema }: Place): string {
-  const ofSchema = schema === defaultSchema ? '' : ` --schema ${schema}`;
-  return `npx sluice uninstall${redactUrl(url) === url ? ` --database-url '${url}'` : ''}${ofSchema}`;
 }

@@ -1,10 +1,10 @@
 /** The output of `sluice dev`: what runs, the result of the load, what to try next. */
 import { join } from 'node:path';
 import type { Model } from 'sluice/model';
-import { summaryLines } from '@sluice/server/cli';
+import { deploymentText, summaryLines } from '@sluice/server/cli';
 import type { Cluster } from './cluster.ts';
 import type { DevOptions } from './dev-options.ts';
-import { removal, type ExistingDatabase } from './existing-database.ts';
+import type { ExistingDatabase } from './existing-database.ts';
 import type { ClusterLoadReport } from './run-load.ts';
 
 const number = new Intl.NumberFormat('en-US');
@@ -88,7 +88,7 @@ export function nextSteps(cluster: Cluster, model: Model): string[] {
 /** The same for a database of the user. */
 export function existingSteps(
   cluster: Cluster,
-  { url, tables }: ExistingDatabase,
+  { url, tables, removal }: ExistingDatabase,
   curl: readonly string[],
 ): string[] {
   const [first = ''] = cluster.nodeUrls;
@@ -102,8 +102,9 @@ export function existingSteps(
     `  ${first}/dashboard/`,
     `  ${first}/docs`,
     '',
-    'Ctrl-C stops node and writer, and leaves the rows that were written. To remove the schema of Sluice afterwards, in this shell:',
-    `  ${removal({ url, schema })}`,
+    'Ctrl-C stops node and writer, and leaves the rows that were written. Afterwards, in this shell and folder, this removes the',
+    `${deploymentText({ url, schema })}:`,
+    `  ${removal}`,
   ];
 }
 

@@ -17,11 +17,20 @@ const pageNames = new Map([
 export function readListQuery(resource: Resource, query: Query, limitMax: number): ListRequest {
   const page: Record<string, string> = {};
   const terms: [string, string][] = [];
+  const names = new Map<string, string>();
   for (const [name, value = ''] of Object.entries(query)) {
-    const text = Array.isArray(value) ? (value.at(-1) ?? '') : value;
-    const known = pageNames.get(name.toLowerCase());
-    if (known === undefined) terms.push([name, text]);
-    else page[known] = text;
+    const folded = name.toLowerCase();
+    const first = names.get(folded) ?? name;
+    // Each repetition of a field with several places would multiply the parts of the filter.
+    if (names.has(folded) || Array.isArray(value))
+      throw new EdFiError(
+        'invalid_request',
+        badRequest(`The query field '${first}' is given more than once.`),
+      );
+    names.set(folded, name);
+    const known = pageNames.get(folded);
+    if (known === undefined) terms.push([name, value]);
+    else page[known] = value;
   }
   const request = readPage(page, limitMax);
   return terms.length === 0 ? request : { ...request, filter: readTerms(resource, terms) };

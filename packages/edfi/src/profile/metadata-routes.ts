@@ -9,11 +9,11 @@ import {
 import { loadOrder } from './load-order.ts';
 import { specificationOf } from './specification.ts';
 
-export function metadataRoutes(app: FastifyInstance, { client, basePath }: ProfileNode): void {
+export function metadataRoutes(app: FastifyInstance, { client, basePath, originOf }: ProfileNode): void {
   const { model } = client;
   // A client reads this before it has a token. It names resources and has no data.
   const options = { schema: { hide: true }, config: { access: 'open' } } as const;
-  const rootOf = (request: FastifyRequest): string => `${request.protocol}://${request.host}${basePath}`;
+  const rootOf = (request: FastifyRequest): string => `${originOf(request)}${basePath}`;
   const send = (reply: FastifyReply, body: unknown): FastifyReply =>
     reply.type('application/json; charset=utf-8').send(JSON.stringify(body));
 

@@ -14,7 +14,7 @@ import {
   type FastifyReply,
   type FastifyRequest,
 } from '@sluice/server/profile';
-import { isApplied, isId } from 'sluice/internal/protocol';
+import { isApplied, isId, SluiceError } from 'sluice/internal/protocol';
 import { readListQuery } from './list-query.ts';
 import { metadataRoutes } from './metadata-routes.ts';
 import {
@@ -58,7 +58,7 @@ export function profile(node: ProfileNode): Profile {
     endsPagesEarly: false,
     prepare: (signal) => documents.prepare(client.model, signal),
     entityTag: (contentHash) => contentHash,
-    location: (request, path) => `${request.protocol}://${request.host}${path}`,
+    location: (request, path) => `${node.originOf(request)}${path}`,
     present(_resource, { documentId, body, contentHash, modifiedAt }) {
       const own = `"_etag": "${contentHash}", "_lastModifiedDate": "${secondsOf(modifiedAt)}"}`;
       const members = body.slice(1, -1).trim();
@@ -88,11 +88,21 @@ function answerError(error: unknown, request: FastifyRequest, reply: FastifyRepl
     if (request.method !== 'PUT') return reply.code(404).send();
     return sendEdFiProblem(request, reply, notFound('Resource to update was not found'));
   }
-  return answerProblem(request, reply, problem);
+  return answerProblem(
+    request,
+    reply,
+    problem,
+    error instanceof SluiceError ? error.retryAfterSeconds : undefined,
+  );
 }
 
-function answerProblem(request: FastifyRequest, reply: FastifyReply, problem: Problem): FastifyReply {
-  const seconds = retryAfterSeconds(problem.code);
+function answerProblem(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  problem: Problem,
+  retryAfter?: number,
+): FastifyReply {
+  const seconds = retryAfterSeconds(problem.code, retryAfter);
   if (seconds !== null) reply.header('Retry-After', seconds);
   return sendEdFiProblem(request, reply, translated(problem));
 }

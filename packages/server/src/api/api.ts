@@ -1,7 +1,7 @@
 /** The HTTP side of a node: it reads requests, passes writes to the client, and writes answers. It decides nothing. */
 import type { SluiceClient } from 'sluice/internal/client';
 import { defaults } from 'sluice/internal/protocol';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { bulkRoute } from './bulk-route.ts';
 import { ByteBudget } from './byte-budget.ts';
 import { ClientQuota } from './client-quota.ts';
@@ -13,15 +13,14 @@ import { JsonScanner } from './json-scanner.ts';
 import { defaultLimits, jsonLimits, type ApiLimits } from './limits.ts';
 import { nativeProfile } from './native-profile.ts';
 import type { ApiNode, ProfileFactory } from './node.ts';
+import { originOf, type Origins } from './origin-of.ts';
 import { openapi, openapiRoute } from './openapi.ts';
 import { answersOf } from './rest/rest-answers.ts';
 import { restRoutes } from './rest/rest-routes.ts';
 import { writeRoutes } from './write-routes.ts';
 
-export interface ApiOptions extends Pick<
-  ServerOptions,
-  'auth' | 'corsOrigins' | 'logger' | 'onRequest' | 'tls'
-> {
+export interface ApiOptions
+  extends Pick<ServerOptions, 'auth' | 'corsOrigins' | 'logger' | 'onRequest' | 'tls'>, Origins {
   /** The caller starts and stops it. */
   client: SluiceClient;
   limits?: Partial<ApiLimits>;
@@ -48,6 +47,7 @@ export function createApi(options: ApiOptions): FastifyInstance {
     bodies: new ByteBudget({ bytesMax: limits.bodiesBytesMax }),
     waitMs: options.waitMs ?? defaults.waitMs,
     basePath: (options.basePath ?? '').replace(/\/+$/, ''),
+    originOf: (request: FastifyRequest) => originOf(request, options),
   };
   const profile = (options.profile ?? nativeProfile)(base);
   const node: ApiNode = { ...base, profile };

@@ -7,6 +7,7 @@ import type { ClientQuota } from './client-quota.ts';
 import type { JsonScanner } from './json-scanner.ts';
 import type { ApiLimits } from './limits.ts';
 import type { Profile } from './profile.ts';
+import type { FastifyRequest } from 'fastify';
 
 export interface ApiNode {
   client: SluiceClient;
@@ -23,6 +24,8 @@ export interface ApiNode {
   waitMs: number;
   /** Prefix of every path: empty, or `/v1`. */
   basePath: string;
+  /** Scheme, host and port of absolute URLs. */
+  originOf: (request: FastifyRequest) => string;
 }
 
 /** The parts of a node that a profile sees. */

@@ -4,7 +4,7 @@ export { createCommand, settingsOf } from './commands/command.ts';
 export { addShuffle, readsShuffle } from './commands/shuffle-flag.ts';
 export * from './config/database-settings.ts';
 export { noConfigFile } from './config/config-file.ts';
-export { operatorUrlOf, redactUrl, requireDatabaseUrl } from './config/database-url.ts';
+export { operatorUrlOf, deploymentText, redactUrl, requireDatabaseUrl } from './config/database-url.ts';
 export { readModelFiles } from './config/read-model-files.ts';
 export * from './config/setting.ts';
 export * from './config/setting-forms.ts';

@@ -4,7 +4,7 @@
  */
 import { outcomeOf } from '#batch';
 import { unpackIds } from '#protocol';
-import { channels, createListener, type Database, type Listener, type Row } from '#store';
+import { channels, createListener, listenerNameOf, type Database, type Listener, type Row } from '#store';
 import type { ClientObserver, FoundBy } from './observer.ts';
 import { ownNode } from './prepare-write.ts';
 import { traceCompletion } from './trace-write.ts';
@@ -37,7 +37,7 @@ export class Completion {
     this.#options = options;
     const { database, listenUrl: url, notifications } = options;
     const { schema } = database.options;
-    const applicationName = `${database.options.applicationName} listener`;
+    const applicationName = listenerNameOf(database.options.applicationName);
     this.#listener = createListener({ url, schema, applicationName, notifications });
   }
 

@@ -96,6 +96,8 @@ export interface ApiConfig
     ServerConfig,
     Numbers<typeof clientTunables>,
     Numbers<typeof apiTunables> {
+  /** Scheme, host and port of absolute URLs, e.g. `https://api.example.org`. @default those of each request */
+  publicUrl?: string;
   /** The same database as the role of operators, for the dashboard of the node. */
   operatorUrl?: string;
   operatorUrlFile?: string;

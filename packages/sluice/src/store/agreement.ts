@@ -76,11 +76,15 @@ const refusals: Record<string, (found: string, value: string) => string> = {
   targets: (found, value) =>
     `${differenceOf(found, value)}: give all processes the same targets. To change them in a running deployment, ` +
     'run `sluice targets agree` with the new ones, then restart the writers with them, then the nodes',
-  schema_version: (found, value) =>
-    Number(found) < Number(value)
-      ? `the database has schema version ${found} and this program needs ${value}: run \`sluice migrate\``
-      : `the database has schema version ${found}, newer than this program's ${value}: update the program`,
+  schema_version: (found) => `the database has schema version ${adviceForVersion(Number(found))}`,
 };
+
+/** The end of a sentence about a schema of another version than {@link schemaVersion}. */
+export function adviceForVersion(found: number, migration = 'sluice migrate'): string {
+  return found > schemaVersion
+    ? `${found}, newer than this program's ${schemaVersion}: update the program`
+    : `${found}, and this program needs ${schemaVersion}: run \`${migration}\``;
+}
 
 /** The targets that only one side has, and those that differ. */
 function differenceOf(found: string, value: string): string {

@@ -17,7 +17,15 @@ export * from './projection-agreement.ts';
 export * from './queries.ts';
 export { quotedName, quotedPath } from './quoted-name.ts';
 export * from './roles.ts';
-export { assertSchema, defaultSchema, lockKeysOf, nodeNameIn, sqlFor } from './schema.ts';
+export {
+  assertSchema,
+  defaultSchema,
+  listenerNameOf,
+  lockKeysOf,
+  nodeNameIn,
+  sqlFor,
+  writerNameIn,
+} from './schema.ts';
 export { readBodies, readBodyBytesMax } from './read-bodies.ts';
 export * from './reconnect-delay.ts';
 export { urlWithTls, type TlsFiles } from './tls.ts';

@@ -57,9 +57,26 @@ export function channelIn(schema: string, channel: string): string {
  * opened the store. With ` listener` appended, it fits into PostgreSQL's 63 bytes of ASCII.
  */
 export function nodeNameIn(schema: string = defaultSchema): string {
-  if (schema === defaultSchema) return 'sluice node';
+  return processNameIn('node', schema);
+}
+
+/** The same for a writer. */
+export function writerNameIn(schema: string = defaultSchema): string {
+  return processNameIn('writer', schema);
+}
+
+/** The name of a listener's session. */
+export const listenerNameOf = (name: string): string => `${name} listener`;
+
+/** The names of all sessions of nodes and writers. */
+export function sessionNamesIn(schema: string): string[] {
+  return [nodeNameIn(schema), writerNameIn(schema)].flatMap((name) => [name, listenerNameOf(name)]);
+}
+
+function processNameIn(kind: 'node' | 'writer', schema: string): string {
+  if (schema === defaultSchema) return `sluice ${kind}`;
   const isPlain = /^[\w .-]*$/.test(schema);
-  return `sluice node ${isPlain ? schema : lockKeysOf(schema).migration.toString(36)}`;
+  return `sluice ${kind} ${isPlain ? schema : lockKeysOf(schema).migration.toString(36)}`;
 }
 
 /** The name of a prepared statement; it has the schema, because connections of several schemas may share a pool. */

@@ -4,7 +4,7 @@ import type pg from 'pg';
 import { waitAloud } from './lock-wait.ts';
 import { inPatientTransaction, type PatientOptions } from './patient-transaction.ts';
 import { query } from './queries.ts';
-import { defaultSchema, sqlFor } from './schema.ts';
+import { defaultSchema, lockKeysOf, sessionNamesIn, sqlFor } from './schema.ts';
 
 /** What an uninstall would lose, and what prevents it. */
 export interface UninstallPreview {
@@ -15,8 +15,10 @@ export interface UninstallPreview {
   outcomes: number;
   apiKeys: number;
   auditRows: number;
-  /** Nodes and writers that are connected to the database. */
+  /** Sessions of nodes and writers of this deployment. */
   processes: { pid: number; application: string; role: string }[];
+  /** Why an uninstall without `force` refuses. */
+  reasons: string[];
 }
 
 export interface UninstallOptions extends PatientOptions {
@@ -38,7 +40,7 @@ export function uninstall(options: UninstallOptions): Promise<UninstallPreview> 
     await assertInstalled(client, schema);
     const preview = await readPreview(client, schema);
     if (dryRun) return preview;
-    const reasons = reasonsAgainst(preview);
+    const { reasons } = preview;
     if (!force && reasons.length > 0) {
       const advice = preview.processes.length === 0 ? '' : '. Stop nodes and writers first';
       throw refusal(schema, `${reasons.join(', ')}${advice}. --force drops all of it`, { ...preview });
@@ -55,9 +57,12 @@ async function assertInstalled(client: pg.Client, schema: string): Promise<void>
   ]);
   if (!rows.some(({ name, is_ours: isOurs }) => name === schema && isOurs))
     throw refusal(schema, 'this database has no deployment of Sluice in that schema');
-  const dependents = await client.query<{ name: string }>(query('listDependents', schema).text);
-  if (dependents.rows.length === 0) return;
-  const names = dependents.rows.map(({ name }) => name);
+  const names: string[] = [];
+  for (const list of ['listDependents', 'listCallers'] as const) {
+    const dependents = await client.query<{ name: string }>(query(list, schema).text);
+    names.push(...dependents.rows.map(({ name }) => name));
+  }
+  if (names.length === 0) return;
   throw refusal(schema, `objects of other schemas depend on it: ${names.slice(0, 10).join(', ')}`, {
     dependents: names,
   });
@@ -65,9 +70,12 @@ async function assertInstalled(client: pg.Client, schema: string): Promise<void>
 
 async function readPreview(client: pg.Client, schema: string): Promise<UninstallPreview> {
   const { rows } = await client.query<Record<string, string>>(query('readLoss', schema).text);
-  const processes = await client.query<UninstallPreview['processes'][number]>(query('listProcesses').text);
+  const processes = await client.query<UninstallPreview['processes'][number]>(
+    query('listProcesses', schema).text,
+    [sessionNamesIn(schema), lockKeysOf(schema).session],
+  );
   const count = (name: string): number => Number(rows[0]?.[name]);
-  return {
+  const preview = {
     waiting: count('waiting'),
     deadLetters: count('dead_letters'),
     documents: count('documents'),
@@ -76,9 +84,15 @@ async function readPreview(client: pg.Client, schema: string): Promise<Uninstall
     auditRows: count('audit_rows'),
     processes: processes.rows,
   };
+  return { ...preview, reasons: reasonsAgainst(preview) };
 }
 
-function reasonsAgainst({ waiting, deadLetters, documents, processes }: UninstallPreview): string[] {
+function reasonsAgainst({
+  waiting,
+  deadLetters,
+  documents,
+  processes,
+}: Omit<UninstallPreview, 'reasons'>): string[] {
   const some = (count: number, one: string, many: string): string[] =>
     count === 0 ? [] : [`${count} ${count === 1 ? one : many}`];
   return [

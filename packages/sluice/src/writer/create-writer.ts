@@ -14,12 +14,14 @@ import {
 import {
   agree,
   createListener,
+  listenerNameOf,
   Database,
   DatabaseClock,
   detectPooler,
   isPlaced,
   requireRights,
   type Listener,
+  writerNameIn,
 } from '#store';
 import { checkDefinitions, modelBeside, readTargets, saveTargets } from '#targets';
 import type { Logger } from 'pino';
@@ -64,7 +66,7 @@ class WriterProcess implements Writer {
   readonly drained = new Promise<void>((resolve) => (this.#noteDrained = resolve));
 
   constructor(options: WriterOptions) {
-    const applicationName = options.applicationName ?? 'sluice writer';
+    const applicationName = options.applicationName ?? writerNameIn(options.schema);
     this.#options = {
       ...options,
       applicationName,
@@ -83,7 +85,7 @@ class WriterProcess implements Writer {
     this.#listener = createListener({
       url: options.listenUrl ?? url,
       schema,
-      applicationName: `${applicationName} listener`,
+      applicationName: listenerNameOf(applicationName),
       notifications: options.notifications ?? true,
     });
     this.#clock = new DatabaseClock({

@@ -26,7 +26,7 @@ export interface WriterOptions extends Partial<Record<WriterTunable, number>> {
   notifications?: boolean;
   /** Derived rows. Every process of a deployment needs the same. @default none */
   projections?: readonly Projection[];
-  /** Shown in pg_stat_activity. @default 'sluice writer' */
+  /** Shown in pg_stat_activity. @default 'sluice writer', for another schema with its name */
   applicationName?: string;
   logger?: Logger;
   /** Receives each batch, for metrics. */

@@ -41,15 +41,26 @@ const onOverload = setting<OnOverload>({
   fallback: 'refuse',
 });
 
+const origin = z.string().regex(/^https?:\/\/[\w.-]+(?::\d+)?$|^https?:\/\/\[[\da-f:]+\](?::\d+)?$/i);
+
 const corsOrigins = setting<string[]>({
   flags: '--cors-origin <origin>',
   variables: ['SLUICE_CORS_ORIGIN'],
   description:
     'origin whose pages may use this node from a browser, e.g. https://app.example.org; repeat the option for others, or separate them by commas in the variable',
   form: 'an origin: scheme, host and port, without a path',
-  schema: listOf(z.string().regex(/^https?:\/\/[\w.-]+(?::\d+)?$|^https?:\/\/\[[\da-f:]+\](?::\d+)?$/i)),
+  schema: listOf(origin),
   fallback: [],
   isList: true,
+});
+
+const publicUrl = setting<string | undefined>({
+  flags: '--public-url <url>',
+  variables: ['SLUICE_PUBLIC_URL'],
+  description:
+    'scheme, host and port by which clients reach the nodes, e.g. https://api.example.org; absolute URLs in answers begin with it. Needed behind a proxy that ends TLS (default: those of each request)',
+  form: 'an http:// or https:// URL without a path',
+  schema: origin,
 });
 
 export const apiSettings = {
@@ -72,6 +83,7 @@ export const apiSettings = {
   port,
   ...tlsSettings,
   basePath,
+  publicUrl,
   ...authSettings,
   corsOrigins,
   dashboard,

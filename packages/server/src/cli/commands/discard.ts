@@ -27,7 +27,8 @@ export const discardCommand = () =>
         if (flags['dryRun'] !== true) {
           const { discarded, removed } = report;
           const question = `Discard ${counted(discarded, 'write')} and remove ${counted(removed, 'dead letter')}, for good?`;
-          if (report.matched > 0 && !(await confirm(question, flags))) return complain('Nothing was changed');
+          if (report.matched > 0 && !(await confirm(question, flags, values)))
+            return complain('Nothing was changed');
           report = await discardWrites(database, target, { actor: actor() });
         }
         if (flags['json'] === true) printJson(report);

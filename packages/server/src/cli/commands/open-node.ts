@@ -23,6 +23,8 @@ export interface NodePlace extends DatabasePlace {
   operatorUrl: string;
   /** Name of the data store, if there are several: the first part of every path. */
   store?: string;
+  /** Host names of the data store. */
+  hosts?: readonly string[];
 }
 
 /** What all nodes of a process share. */
@@ -78,7 +80,7 @@ export async function prepareNodes(values: ApiValues): Promise<SharedByNodes> {
 export async function openNode(
   values: ApiValues,
   { model, projections, tls, logger, limits, modules }: SharedByNodes,
-  { listenUrl, operatorUrl, store, ...place }: NodePlace,
+  { listenUrl, operatorUrl, store, hosts = [], ...place }: NodePlace,
 ): Promise<OpenNode> {
   const { mode } = values;
   const { auth, close: closeAuth } = await openAuth(values, place, store);
@@ -110,6 +112,8 @@ export async function openNode(
     logger,
     waitMs: values.waitMs,
     basePath: `${values.basePath}${prefix}`,
+    publicUrl: values.publicUrl,
+    hosts,
     auth,
     tls,
     corsOrigins: values.corsOrigins,

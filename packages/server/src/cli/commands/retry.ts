@@ -33,7 +33,8 @@ export const retryCommand = () =>
         let report = await retryWrites(database, target, { ...options, dryRun: true });
         if (flags['dryRun'] !== true) {
           const question = `Submit ${counted(report.retried, 'dead letter')} again?`;
-          if (report.retried > 0 && !(await confirm(question, flags))) return complain('Nothing was changed');
+          if (report.retried > 0 && !(await confirm(question, flags, values)))
+            return complain('Nothing was changed');
           report = await retryWrites(database, target, options);
         }
         if (flags['json'] === true) printJson(report);

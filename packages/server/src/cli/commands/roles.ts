@@ -8,7 +8,7 @@ import {
   type RoleKind,
 } from 'sluice/internal/store';
 import * as z from 'zod';
-import { requireDatabase } from '../config/database-url.ts';
+import { requireDatabase, type DatabaseValues } from '../config/database-url.ts';
 import { setting } from '../config/setting.ts';
 import { databaseSettings, rolePrefix } from '../config/database-settings.ts';
 import { confirm } from '../operate/confirm.ts';
@@ -79,7 +79,7 @@ export const rolesCommand = () =>
       }
       const place = requireDatabase(values);
       const exclusive = exclusiveDatabase ? await previewExclusive({ ...place, prefix }) : null;
-      if (!(await mayProceed(exclusive, flags))) return;
+      if (!(await mayProceed(exclusive, flags, values))) return;
       const given = roleKinds.flatMap((kind) => {
         const value = values[`${kind}Password`];
         return value === undefined ? [] : [[kind, value]];
@@ -101,6 +101,7 @@ export const rolesCommand = () =>
 async function mayProceed(
   exclusive: ExclusivePreview | null,
   flags: Readonly<Record<string, unknown>>,
+  values: DatabaseValues,
 ): Promise<boolean> {
   const isJson = flags['json'] === true;
   const isDryRun = flags['dryRun'] === true;
@@ -114,7 +115,7 @@ async function mayProceed(
     return false;
   }
   const asks = exclusive !== null && exclusive.takesAway.length > 0;
-  if (!asks || (await confirm('Revoke all of this?', flags))) return true;
+  if (!asks || (await confirm('Revoke all of this?', flags, values))) return true;
   complain('Nothing was changed');
   return false;
 }

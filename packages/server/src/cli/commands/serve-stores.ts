@@ -62,8 +62,8 @@ export function serveStores(values: ApiValues, shared: SharedByNodes): Service {
 }
 
 async function openStore(values: ApiValues, shared: SharedByNodes, store: Store): Promise<OpenStore> {
-  const { name, url, schema, listenUrl, operatorUrl } = store;
-  const node = await openNode(values, shared, { url, schema, listenUrl, operatorUrl, store: name });
+  const { name, url, schema, listenUrl, operatorUrl, hosts } = store;
+  const node = await openNode(values, shared, { url, schema, listenUrl, operatorUrl, store: name, hosts });
   const { client, api } = node;
   const close = async (): Promise<void> => {
     await client.stop();

@@ -1,5 +1,5 @@
 import { SluiceError } from 'sluice/internal/protocol';
-import { schemaVersion } from 'sluice/internal/store';
+import { adviceForVersion, schemaVersion } from 'sluice/internal/store';
 import { Command } from 'commander';
 import { databaseSettings, storesFile } from '../config/database-settings.ts';
 import { redactUrl } from '../config/database-url.ts';
@@ -183,8 +183,8 @@ async function check(name: string, store: Store | SluiceError): Promise<Checked>
     const rows = await withDatabase({ databaseUrl: url, schema }, (database) => database.run('readSettings'));
     const version = Number(rows.find((row) => row['name'] === 'schema_version')?.['value'] ?? Number.NaN);
     const isReady = version === schemaVersion;
-    const needs = isReady ? '' : `, and this program needs ${schemaVersion}: run \`sluice migrate\``;
-    const says = `reachable, its schema has version ${version}${needs}`;
+    const told = isReady ? version : adviceForVersion(version, `sluice migrate --store ${name}`);
+    const says = `reachable, its schema has version ${told}`;
     return { store: name, isReachable: true, schemaVersion: version, isReady, says };
   } catch (error) {
     const { code, message } = explainError(error) as Partial<SluiceError> & Error;

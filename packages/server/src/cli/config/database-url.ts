@@ -1,6 +1,6 @@
 /** The database of a command, and the form in which its URL may be shown. */
 import { SluiceError } from 'sluice/internal/protocol';
-import { urlWithTls } from 'sluice/internal/store';
+import { defaultSchema, urlWithTls } from 'sluice/internal/store';
 import type { Values } from './setting.ts';
 import type { databaseSettings } from './database-settings.ts';
 
@@ -69,6 +69,17 @@ function urlOfVariables(environment: NodeJS.ProcessEnv): string {
   const database = PGDATABASE ? encodeURIComponent(PGDATABASE) : '';
   // A host that is a folder contains the server's socket; only its encoded form fits into a URL.
   return `postgres://${user}${encodeURIComponent(PGHOST ?? 'localhost')}${port}/${database}`;
+}
+
+/** The place on which a command acts, for people: `schema sluice of postgres://me@localhost/shop`. */
+export function deploymentText({
+  url,
+  schema = defaultSchema,
+}: {
+  url: string;
+  schema?: string | undefined;
+}): string {
+  return `schema ${schema} of ${redactUrl(url)}`;
 }
 
 /** The URL without its password and its parameters, which may contain another one. */

@@ -200,7 +200,7 @@ function findInFile(name: string, definition: Setting<unknown>, config: ConfigFi
 }
 
 /** In any of several URLs, too. */
-function hasPassword(url: string): boolean {
+export function hasPassword(url: string): boolean {
   return /\w+:\/\/[^@/]*:[^@/]+@/.test(url) || /[?&]password=/i.test(url);
 }
 

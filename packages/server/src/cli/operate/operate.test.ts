@@ -49,8 +49,8 @@ describe('a target', () => {
 });
 
 test('a command without a terminal needs --yes', async () => {
-  await expect(confirm('Really?', {})).rejects.toThrow('Add --yes');
-  expect(await confirm('Really?', { yes: true })).toBe(true);
+  await expect(confirm('Really?', {}, {})).rejects.toThrow('Add --yes');
+  expect(await confirm('Really?', { yes: true }, {})).toBe(true);
 });
 
 test('ages are shown in the unit that fits', () => {

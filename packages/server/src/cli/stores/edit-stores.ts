@@ -1,12 +1,22 @@
 /** Changes the stores file: one change at a time, checked before it is saved, and never half written. */
 import { existsSync, lstatSync } from 'node:fs';
 import { open, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import { SluiceError } from 'sluice/internal/protocol';
-import type { StoreEntries } from './store-entry.ts';
+import type { StoreEntries, StoreEntry } from './store-entry.ts';
 import { checkEntries, readEntries } from './stores-file.ts';
 
 /** Only its owner can read a new file, because it may contain passwords. */
 const newFileMode = 0o600;
+
+export interface EditOptions {
+  /** Longest wait for another command that edits the file. @default 0 */
+  waitMs?: number | undefined;
+  /** The last step before the file changes. If it fails, the file stays unchanged. */
+  beforeSave?: (() => Promise<void>) | undefined;
+}
+
+const lookMs = 50;
 
 /**
  * @param change Returns the new entries.
@@ -15,36 +25,68 @@ const newFileMode = 0o600;
 export async function editStores(
   named: string,
   change: (entries: StoreEntries) => StoreEntries,
+  { waitMs = 0, beforeSave }: EditOptions = {},
 ): Promise<void> {
-  const isThere = existsSync(named);
   const isLink = lstatSync(named, { throwIfNoEntry: false })?.isSymbolicLink() === true;
-  if (!isThere && isLink) {
+  if (!existsSync(named) && isLink) {
     const reason = 'it is a symbolic link that leads nowhere';
     throw new SluiceError('configuration_invalid', `Cannot edit the stores file ${named}: ${reason}`);
   }
   // A symbolic link stays one.
-  const file = isThere ? await realpath(named) : named;
+  const file = isLink ? await realpath(named) : named;
   const draft = `${file}.new`;
-  const handle = await open(draft, 'wx', newFileMode).catch((cause: unknown) => {
-    const { code } = cause as NodeJS.ErrnoException;
-    const reason =
-      code === 'EEXIST'
-        ? `another command edits it; if none does, remove ${draft}`
-        : `${draft} cannot be written (${code})`;
-    throw new SluiceError('configuration_invalid', `Cannot edit the stores file: ${reason}`, { cause });
-  });
+  const handle = await openDraft(draft, waitMs);
   try {
+    // Only now, because another command may have made the file.
+    const isThere = existsSync(file);
     const entries = change(isThere ? readEntries(file) : {});
     checkEntries(entries, file);
     await handle.writeFile(`${JSON.stringify({ stores: entries }, null, 2)}\n`);
     if (isThere) await keepAccess(handle, file);
     await handle.sync();
     await handle.close();
+    await beforeSave?.();
     await rename(draft, file);
   } catch (error) {
     await handle.close().catch(() => undefined);
     await rm(draft, { force: true });
     throw error;
+  }
+}
+
+const editWaitMs = 5000;
+
+/**
+ * Changes one entry, and waits for another command that edits the file.
+ * @param change Returns the new entry; undefined: the file stays unchanged.
+ */
+export async function editEntry(
+  file: string,
+  name: string,
+  change: (entry: StoreEntry | undefined) => StoreEntry | undefined,
+  { waitMs = editWaitMs, beforeSave }: EditOptions,
+): Promise<void> {
+  const changed = (entries: StoreEntries): StoreEntries => {
+    const entry = change(entries[name]);
+    return entry === undefined ? entries : { ...entries, [name]: entry };
+  };
+  await editStores(file, changed, { waitMs, beforeSave });
+}
+
+/** Only one command at a time has the draft. @throws {SluiceError} `configuration_invalid` */
+async function openDraft(draft: string, waitMs: number): Promise<FileHandle> {
+  for (const since = performance.now(); ; await pause(lookMs)) {
+    try {
+      return await open(draft, 'wx', newFileMode);
+    } catch (cause) {
+      const { code } = cause as NodeJS.ErrnoException;
+      if (code === 'EEXIST' && performance.now() - since < waitMs) continue;
+      const reason =
+        code === 'EEXIST'
+          ? `another command edits it; if none does, remove ${draft}`
+          : `${draft} cannot be written (${code})`;
+      throw new SluiceError('configuration_invalid', `Cannot edit the stores file: ${reason}`, { cause });
+    }
   }
 }
 

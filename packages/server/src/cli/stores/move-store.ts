@@ -17,7 +17,7 @@ import {
   type LockWaitOptions,
 } from 'sluice/internal/store';
 import { actor } from '../process/actor.ts';
-import { editStores } from './edit-stores.ts';
+import { editEntry } from './edit-stores.ts';
 import { openInNodes } from './node-sessions.ts';
 import { openBriefly } from './server-watch.ts';
 import type { StoreEntry } from './store-entry.ts';
@@ -35,8 +35,10 @@ export interface MoveOptions {
   fileReadMs: number;
   onStep: (step: string) => void;
   onProgress: (progress: CopyProgress) => void;
+  /** Longest wait for another command that edits the stores file. @default 5000 */
+  editWaitMs?: number | undefined;
   /** Receives the sessions whose locks keep the source closed. */
-  onWait?: LockWaitOptions['onWait'];
+  onWait?: LockWaitOptions['onWait'] | undefined;
   signal: AbortSignal;
 }
 
@@ -110,9 +112,9 @@ async function refuseOutsiders(source: Database): Promise<void> {
 }
 
 async function moveHeld(options: MoveOptions, source: Database, copy: StoreCopy): Promise<MoveReport> {
-  const { file, from, entryAfter, onStep, onWait, signal } = options;
+  const { file, from, entryAfter, onStep, onWait, signal, editWaitMs } = options;
   const { name } = from;
-  await markMoving(file, name);
+  await editEntry(file, name, marked(name), { waitMs: editWaitMs });
   const heldAt = performance.now();
   try {
     await awaitNodes(options, source);
@@ -124,18 +126,22 @@ async function moveHeld(options: MoveOptions, source: Database, copy: StoreCopy)
     await fenceStore(from);
     onStep('closed the source');
     const tables = await copyWhole(options, copy);
-    await editStores(file, (entries) => {
-      const known = entries[name];
-      if (known?.moving !== true)
-        throw refusal('somebody has changed it in the stores file meanwhile. Its copy stays at the target');
-      return { ...entries, [name]: entryAfter(known) };
-    });
+    // The copy is committed only when the file can be changed. Otherwise it would block the next try.
+    const beforeSave = async (): Promise<void> => {
+      signal.throwIfAborted();
+      await copy.commit();
+    };
+    const moved = (known: StoreEntry | undefined): StoreEntry => {
+      if (known?.moving === true) return entryAfter(known);
+      throw refusal('somebody has changed it in the stores file meanwhile');
+    };
+    await editEntry(file, name, moved, { waitMs: editWaitMs, beforeSave });
     return { tables, heldMs: Math.round(performance.now() - heldAt) };
   } catch (error) {
     // Its locks would keep the source closed.
     await copy.rollBack();
     const cause = signal.aborted ? 'stopped before the end' : (error as Error).message;
-    await giveBack(file, from, { onWait }).catch((failure: unknown) => {
+    await giveBack(file, from, { onWait, editWaitMs }).catch((failure: unknown) => {
       const reason = failure instanceof Error ? failure.message : 'an unknown error';
       throw refusal(`${cause}; run it again with --abort, because the source was not opened: ${reason}`);
     });
@@ -161,16 +167,19 @@ async function copyWhole(
   await copy.run('resumeLanes', [paused.map(({ lane }) => lane), pausedBy()]);
   const detail = JSON.stringify(Object.fromEntries(tables.map(({ table, rows }) => [table, rows])));
   await copy.run('recordAction', ['move', actor(), `store ${from.name}`, [], detail]);
-  signal.throwIfAborted();
-  await copy.commit();
   return tables;
+}
+
+export interface GiveBackOptions extends Pick<MoveOptions, 'onWait' | 'editWaitMs'> {
+  /** Refuses if another command moves the store. @default false */
+  isAlone?: boolean;
 }
 
 /** Opens the source again after an unfinished move. @throws {SluiceError} if another command moves it now */
 export async function giveBack(
   file: string,
   from: Store,
-  { isAlone = false, onWait }: { isAlone?: boolean; onWait?: LockWaitOptions['onWait'] },
+  { isAlone = false, onWait, editWaitMs }: GiveBackOptions,
 ): Promise<void> {
   await unfenceStore(from, { isAlone, ...(onWait === undefined ? {} : { onWait }) });
   const source = openBriefly(from);
@@ -185,23 +194,20 @@ export async function giveBack(
   } finally {
     await source.close();
   }
-  await editStores(file, (entries) => {
-    const known = entries[from.name];
-    if (known === undefined) return entries;
-    const { moving: _, ...entry } = known;
-    return { ...entries, [from.name]: entry };
-  });
+  const opened = (entry: StoreEntry | undefined): StoreEntry | undefined => {
+    const { moving: _, ...others } = entry ?? {};
+    return entry === undefined ? undefined : others;
+  };
+  await editEntry(file, from.name, opened, { waitMs: editWaitMs });
 }
 
-async function markMoving(file: string, name: string): Promise<void> {
-  await editStores(file, (entries) => {
-    const entry = entries[name];
+const marked =
+  (name: string) =>
+  (entry: StoreEntry | undefined): StoreEntry => {
     if (entry === undefined) throw refusal('the stores file has it no more');
-    if (entry.moving === true)
-      throw refusal('it is marked as moving already: `sluice stores move --abort` ends that');
-    return { ...entries, [name]: { ...entry, moving: true } };
-  });
-}
+    if (entry.moving !== true) return { ...entry, moving: true };
+    throw refusal(`it is marked as moving already: \`sluice stores move ${name} --abort\` ends that`);
+  };
 
 /** Resolves when no node has, or opens, a session in the database of the store. */
 async function awaitNodes(

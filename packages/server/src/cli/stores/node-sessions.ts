@@ -1,5 +1,5 @@
 /** The data stores in which nodes have sessions, from `readNodeSessions` on a server. */
-import { nodeNameIn } from 'sluice/internal/store';
+import { listenerNameOf, nodeNameIn } from 'sluice/internal/store';
 import type { Store } from './stores-file.ts';
 
 export function openInNodes<S extends Pick<Store, 'database' | 'schema'>>(
@@ -9,7 +9,7 @@ export function openInNodes<S extends Pick<Store, 'database' | 'schema'>>(
   const sessions = new Set(rows.map((row) => keyOf(row['datname'], row['application_name'])));
   return stores.filter(({ database, schema }) => {
     const name = nodeNameIn(schema);
-    return sessions.has(keyOf(database, name)) || sessions.has(keyOf(database, `${name} listener`));
+    return sessions.has(keyOf(database, name)) || sessions.has(keyOf(database, listenerNameOf(name)));
   });
 }
 

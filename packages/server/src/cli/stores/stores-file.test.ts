@@ -195,6 +195,28 @@ test('two edits at the same time lose none: one of them is refused', async () =>
   expect(readStores(file).size).toBe(2);
 });
 
+test('an edit that waits sees what the other edit has saved, also in a new file, and gives up at its time', async () => {
+  const file = storesFile(withStores({}));
+  const fresh = `${file}.fresh`;
+  const add = (name: string, options?: { waitMs: number }) =>
+    editStores(fresh, (all) => ({ ...all, [name]: { databaseUrl: `postgres://h/${name}` } }), options);
+  await Promise.all(['north', 'south', 'west'].map((name) => add(name, { waitMs: 10_000 })));
+  expect([...readStores(fresh).keys()].toSorted()).toEqual(['north', 'south', 'west']);
+  writeFileSync(`${fresh}.new`, '');
+  await expect(add('east', { waitMs: 60 })).rejects.toThrow(
+    `another command edits it; if none does, remove ${fresh}.new`,
+  );
+});
+
+test('an edit whose last step fails leaves the file as it was', async () => {
+  const file = storesFile(withStores({ north: { databaseUrl: 'postgres://h/north' } }));
+  const beforeSave = () => Promise.reject(new Error('no commit'));
+  await expect(editStores(file, () => ({}), { beforeSave })).rejects.toThrow('no commit');
+  expect(readStores(file).size).toBe(1);
+  await editStores(file, () => ({}));
+  expect(readStores(file).size).toBe(0);
+});
+
 test('a change of a file that an entry names is noticed, also of one that a later entry names', async () => {
   const file = storesFile(withStores({ south: { databaseUrlFile: 'south.url' } }), {
     'south.url': 'postgres://127.0.0.1/south',
