@@ -136,7 +136,7 @@ describe('a function target', () => {
     expect(outcomes.every(({ result }) => result === 'updated')).toBe(true);
     const [row] = await sql(database.url, `select views::int as views from app.page_view where page = '/'`);
     expect(row).toEqual({ views: 64 });
-    expect(Math.max(...outcomes.map(({ detail }) => Number(detail?.answer)))).toBe(64);
+    expect(Math.max(...outcomes.map(({ detail }) => Number(detail?.answerText)))).toBe(64);
   });
 
   test('a function target refuses a single write with its own code and answer', async () => {
@@ -151,7 +151,7 @@ describe('a function target', () => {
       {
         result: 'refused',
         code: 'target_refused',
-        detail: { reason: 'too_late', answer: { until: '12:00' } },
+        detail: { reason: 'too_late', answerText: '{"until": "12:00"}' },
       },
       { result: 'created' },
       { result: 'created' },
@@ -194,7 +194,7 @@ describe('a function target', () => {
     const body = '{"id": 7, "exact": 9007199254740993.10}';
     for (const client of [node, direct]) {
       const outcome = await client.submitRow(write('app.judge', body));
-      expect(outcome.detail).toEqual({ answer: { text: '9007199254740993.10' } });
+      expect(outcome.detail).toEqual({ answerText: '{"text": "9007199254740993.10"}' });
     }
   });
 
@@ -228,9 +228,9 @@ describe('a handler target', () => {
   test('a handler target gets the writes of one key in their order of arrival, and answers each', async () => {
     const readings = Array.from({ length: 40 }, (_, reading) => reading);
     const outcomes = await together(readings.map((reading) => write('events', { device: 'a', reading })));
-    expect(outcomes.every(({ result, detail }) => result === 'created' && detail?.answer !== undefined)).toBe(
-      true,
-    );
+    expect(
+      outcomes.every(({ result, detail }) => result === 'created' && detail?.answerText !== undefined),
+    ).toBe(true);
     expect(seen['a']).toEqual(readings);
     const rows = await sql(
       database.url,

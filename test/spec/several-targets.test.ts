@@ -57,11 +57,11 @@ const wrongResults = new Map<string, unknown>([
   ['the result null', { result: null }],
   ['a BigInt', { result: 'created', answer: { n: 5n } }],
   ['a cycle', { result: 'created', answer: round }],
-  ['the character 0', { result: 'created', answer: 'a\u0000' }],
-  ['half of a surrogate pair', { result: 'created', answer: { a: ['\ud800'] } }],
   ['a refusal with a BigInt', { result: 'refused', code: 5n }],
+  ['a refusal with the character 0', { result: 'refused', code: 'a\u0000' }],
+  ['a refusal with half of a surrogate pair', { result: 'refused', code: '\ud800' }],
 ]);
-const oddAnswer = { at: new Date(0), none: undefined, text: 'a\\u0000' };
+const oddAnswer = { at: new Date(0), none: undefined, text: 'a\\u0000', zero: '\u0000', half: '\ud800' };
 /** Each note is a row of the user's own, too. */
 const projection = defineProjection({
   name: 'kept',
@@ -222,7 +222,9 @@ describe.each([
     const { rows } = await other.query('select detail from sluice.outcome where write_id = $1', [
       write.writeId,
     ]);
-    expect(outcomes[0]!.outcome.detail).toStrictEqual((rows as { detail: unknown }[])[0]!.detail);
+    const { detail } = outcomes[0]!.outcome;
+    expect(detail).toStrictEqual((rows as { detail: unknown }[])[0]!.detail);
+    expect(JSON.parse(detail!.answerText!)).toEqual(JSON.parse(JSON.stringify(oddAnswer)));
   });
 
   test.each([

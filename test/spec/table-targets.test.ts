@@ -19,7 +19,7 @@ import {
   type BatchReport,
   type SettleOptions,
 } from 'sluice/internal/batch';
-import type { Outcome, Write } from 'sluice/internal/protocol';
+import { parseExact, type Outcome, type Write } from 'sluice/internal/protocol';
 import { Session } from 'sluice/internal/store';
 import { readTargets, type TableCatalog, type TableDefinition } from 'sluice/internal/targets';
 import { describeDocument, laneOf } from 'sluice/model';
@@ -333,7 +333,7 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
     expect(await rows(`select ts = '2024-02-29 10:00:00.123456Z' as same from kinds`)).toEqual([
       { same: true },
     ]);
-    expect(outcomes[0]!.detail!.rows).toMatchObject([
+    expect(outcomes[0]!.detail!.rowTexts!.map(parseExact)).toMatchObject([
       {
         id: '9007199254740993',
         i8: '-9223372036854775808',
@@ -428,7 +428,7 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
     expect(told[2]).toMatchObject({ sqlState: '23505', constraint: 'counter_pkey' });
     expect(told[5]).toMatchObject({ sqlState: '23505', constraint: 'ticket_code_key' });
     expect(told[6]).toEqual({ sqlState: '21000', constraint: 'counter_pkey', column: 'id' });
-    expect(outcomes[3]!.detail!.rows).toEqual([
+    expect(outcomes[3]!.detail!.rowTexts!.map(parseExact)).toEqual([
       { id: 'taken', n: 5, m: 7 },
       { id: 't', n: 6, m: 7 },
     ]);
@@ -465,7 +465,7 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
       make('loose', 'upsert', [{ a: 9 }, { a: 9 }], { onConflict: ['a'] }),
     ]);
     expect(both.fates).toEqual(['created', 'created', 'row_invalid']);
-    expect(both.outcomes[0]!.detail!.rows).toMatchObject([
+    expect(both.outcomes[0]!.detail!.rowTexts!.map(parseExact)).toMatchObject([
       { a: null, b: 1 },
       { a: null, b: 2 },
       { a: 3, b: null },
@@ -473,7 +473,7 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
     const { outcomes } = await settle([
       make('loose', 'upsert', [{ b: 10 }, { b: 9 }], { onConflict: ['b', 'n'], isReturning: true }),
     ]);
-    expect(outcomes[0]!.detail!.rows).toMatchObject([{ b: 10 }, { b: 9 }]);
+    expect(outcomes[0]!.detail!.rowTexts!.map(parseExact)).toMatchObject([{ b: 10 }, { b: 9 }]);
     expect(await rows('select a, b from loose where b is null or b < 9 order by b, a')).toEqual([
       { a: null, b: 1 },
       { a: null, b: 2 },

@@ -17,6 +17,12 @@ const members = new Set([
   'returning',
   'idempotencyKey',
 ]);
+/** The operations that take a member, if not all do. */
+const takers: Readonly<Record<string, readonly RowOperation[]>> = {
+  key: ['update', 'delete'],
+  onConflict: ['upsert'],
+  resolution: ['upsert'],
+};
 const marker = Buffer.from('"target"');
 
 /**
@@ -56,6 +62,8 @@ export function readBulkRow(
     ...(row === undefined ? {} : { parsed: row }),
     idempotencyKey: readIdempotencyKey(readText(idempotencyKey, 'idempotencyKey')),
   };
+  const foreign = Object.keys(takers).find((name) => name in line && !takers[name]!.includes(operation));
+  if (foreign !== undefined) throw invalidLine(`${operation} takes no ${foreign}`);
   if (operation === 'delete' && row !== undefined) throw invalidLine('a delete takes no row');
   if (operation !== 'delete' && row === undefined) throw invalidLine('its row is missing');
   if (key !== undefined) request.key = readKey(scanner, bytes, key);

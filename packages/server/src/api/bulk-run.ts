@@ -10,6 +10,7 @@ import type { AnswerStream } from './answer-stream.ts';
 import { chunksWithin, discardRest } from './body-clock.ts';
 import { readBulkLine, type BulkScanners } from './bulk-line.ts';
 import { assertMay } from './auth/guard.ts';
+import { exactJson } from './exact-json.ts';
 import { problemOfAny } from './error-answers.ts';
 import { LineRoom } from './line-room.ts';
 import { waitMsOf, type ApiNode } from './node.ts';
@@ -112,7 +113,7 @@ export class BulkRun {
   async #answer(line: Line, refusal: unknown): Promise<string> {
     try {
       if (refusal !== null) return this.#refusal(line.number, refusal);
-      return JSON.stringify({ line: line.number, ...(await this.#write(line)) });
+      return exactJson({ line: line.number, ...(await this.#write(line)) });
     } catch (error) {
       return this.#refusal(line.number, error);
     }

@@ -8,6 +8,7 @@ import {
   type ErrorEntry,
   type Outcome,
 } from 'sluice/internal/protocol';
+import { ExactJson } from './exact-json.ts';
 
 export interface ProblemFault {
   /** Place in the document, as a JSON path. */
@@ -52,7 +53,7 @@ export function retryAfterSeconds(code: ErrorCode, known?: number): number | nul
 export function problemOfOutcome(outcome: Outcome): Problem {
   const code = outcome.code ?? 'internal';
   const facts: Record<string, unknown> = { writeId: outcome.writeId };
-  const { missing, referredBy, conflictsWith, database, reason, answer } = outcome.detail ?? {};
+  const { missing, referredBy, conflictsWith, database, raised, reason, answerText } = outcome.detail ?? {};
   if (missing !== undefined) {
     facts['errors'] = missing.map(({ path, resource }) => ({
       path: path ?? '$',
@@ -63,8 +64,9 @@ export function problemOfOutcome(outcome: Outcome): Problem {
   if (referredBy !== undefined) facts['referredBy'] = referredBy;
   if (conflictsWith !== undefined) facts['conflictsWith'] = conflictsWith;
   if (database !== undefined) facts['database'] = database;
+  if (raised !== undefined) facts['raised'] = raised;
   if (reason !== undefined) facts['reason'] = reason;
-  if (answer !== undefined) facts['answer'] = answer;
+  if (answerText !== undefined) facts['answer'] = new ExactJson(answerText);
   const sentence = outcome.code === null ? undefined : refusalSentence(outcome.code, outcome.detail);
   return problemOf(code, sentence, facts);
 }

@@ -7,15 +7,18 @@ import {
   type Result,
   type RowOperation,
 } from 'sluice/internal/protocol';
+import { ExactJson } from './exact-json.ts';
 import { problemOfOutcome, type Problem } from './problem.ts';
 
-export interface WriteAnswer extends Pick<OutcomeDetail, 'key' | 'rows' | 'answer'> {
+export interface WriteAnswer extends Pick<OutcomeDetail, 'key'> {
   status: number;
   result?: Result;
   id?: string | null;
   /** Content hash, without the quotes of the header. */
   etag?: string | null;
   location?: string;
+  rows?: ExactJson;
+  answer?: ExactJson;
   problem?: Problem;
 }
 
@@ -32,7 +35,7 @@ export function answerOf(
   }
   const status = result === 'created' ? 201 : result === 'deleted' || operation === 'update' ? 204 : 200;
   // For a row, a function or a handler.
-  if (detail !== null) return { status, result, ...detail };
+  if (detail !== null) return { status, result, ...partsOf(detail) };
   if (result === 'deleted' || documentId === null) return { status, result, id: documentId };
   const endpoint = model.findEndpoint(outcome.resource)?.endpoint ?? outcome.resource;
   return {
@@ -41,5 +44,13 @@ export function answerOf(
     id: documentId,
     etag: contentHash,
     location: `${basePath}/data/${endpoint}/${documentId}`,
+  };
+}
+
+function partsOf({ key, rowTexts, answerText }: OutcomeDetail): Pick<WriteAnswer, 'key' | 'rows' | 'answer'> {
+  return {
+    ...(key === undefined ? {} : { key }),
+    ...(rowTexts === undefined ? {} : { rows: new ExactJson(`[${rowTexts.join(',')}]`) }),
+    ...(answerText === undefined ? {} : { answer: new ExactJson(answerText) }),
   };
 }

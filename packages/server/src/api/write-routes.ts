@@ -2,6 +2,7 @@
 import { writesAskedMax, type WriteState } from 'sluice/internal/client';
 import { isId, SluiceError } from 'sluice/internal/protocol';
 import type { FastifyInstance } from 'fastify';
+import { exactJson } from './exact-json.ts';
 import { readId, type ApiNode } from './node.ts';
 import { writeSchema, writesSchema } from './write-schemas.ts';
 import { answerOf } from './write-answer.ts';
@@ -20,7 +21,7 @@ export function writeRoutes(app: FastifyInstance, node: ApiNode): void {
     const found = await node.client.readWrite(request.principal.client, readId(id, 'write_not_found'));
     if (found === null) throw new SluiceError('write_not_found');
     if (found.outcome === null) reply.header('Retry-After', 1);
-    return reply.type('application/json; charset=utf-8').send(JSON.stringify(answer(found)));
+    return reply.type('application/json; charset=utf-8').send(exactJson(answer(found)));
   });
 
   app.post(
@@ -28,7 +29,7 @@ export function writeRoutes(app: FastifyInstance, node: ApiNode): void {
     { schema: writesSchema, bodyLimit: queryBytesMax, config: { access: 'own' } },
     async (request, reply) => {
       const found = await node.client.readWrites(request.principal.client, readIds(request.body));
-      return reply.type('application/json; charset=utf-8').send(JSON.stringify(found.map(answer)));
+      return reply.type('application/json; charset=utf-8').send(exactJson(found.map(answer)));
     },
   );
 }

@@ -6,7 +6,10 @@ import { problem } from './route-schemas.ts';
 
 /** The parts of an answer for a row, a function or a handler. */
 export const rowAnswer = {
-  key: { type: 'object', description: 'For a row: its key in the database.' },
+  key: {
+    type: 'object',
+    description: 'For a row: its key in the database. Numbers of more than 15 characters are strings.',
+  },
   rows: {
     type: 'array',
     items: { type: 'object' },

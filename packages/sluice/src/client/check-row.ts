@@ -1,4 +1,5 @@
 /** Finds values of a row that the table certainly refuses, before the intake. Only the database can check the rest. */
+import type { ValueFault } from './check-value.ts';
 import { columnPath, type RowFault } from './refuse-row.ts';
 import type { RowTable } from './row-table.ts';
 
@@ -18,15 +19,15 @@ export function checkRow(
   { place, isNew }: CheckOptions,
   faults: RowFault[],
 ): void {
-  const note = (name: string, message: string): void => {
-    if (faults.length < faultsMax) faults.push({ path: columnPath(place, name), message });
+  const note = (name: string, fault: ValueFault): void => {
+    if (faults.length < faultsMax) faults.push({ path: columnPath(place, name), ...fault });
   };
   for (const name of Object.keys(values)) {
     const { refusal, isKey, isRequired, check } = table.columns.get(name)!;
     const value = values[name];
     if (refusal !== null && (isNew || !isKey)) note(name, refusal);
     else if (value === null) {
-      if (isRequired) note(name, 'must not be null');
+      if (isRequired) note(name, { message: 'must not be null', sqlState: '23502' });
     } else {
       const fault = unstorable(value) ?? check?.(value) ?? null;
       if (fault !== null) note(name, fault);
@@ -34,14 +35,15 @@ export function checkRow(
   }
   if (!isNew) return;
   for (const name of table.required)
-    if (values[name] === undefined) note(name, 'is missing, and has no default');
+    if (values[name] === undefined)
+      note(name, { message: 'is missing, and has no default', sqlState: '23502' });
 }
 
 /** Text that neither `jsonb` nor `text` can hold. */
-function unstorable(value: unknown): string | null {
+function unstorable(value: unknown): ValueFault | null {
   if (typeof value === 'string') {
-    if (value.includes('\0')) return 'has the character NUL, which PostgreSQL cannot store';
-    return value.isWellFormed() ? null : 'has half of a surrogate pair, which PostgreSQL cannot store';
+    if (value.includes('\0')) return unstorableText('has the character NUL');
+    return value.isWellFormed() ? null : unstorableText('has half of a surrogate pair');
   }
   if (typeof value !== 'object' || value === null) return null;
   for (const [name, member] of Object.entries(value)) {
@@ -49,4 +51,8 @@ function unstorable(value: unknown): string | null {
     if (fault !== null) return fault;
   }
   return null;
+}
+
+function unstorableText(what: string): ValueFault {
+  return { message: `${what}, which PostgreSQL cannot store`, sqlState: '22P05' };
 }

@@ -5,8 +5,15 @@
  */
 import type { Column } from '#targets';
 
-/** Returns what the value must be, to end the sentence "amount …"; null: not certainly wrong. */
-export type Check = (value: unknown) => string | null;
+/** What a value must be, to end the sentence "amount …", and what PostgreSQL would answer. */
+export interface ValueFault {
+  message: string;
+  /** @default '22P02': no text of the type */
+  sqlState?: string;
+}
+
+/** Null: the value is not certainly wrong. */
+export type Check = (value: unknown) => ValueFault | null;
 
 /** The check for values of a column that are not null. */
 export function checkOf(column: Column): Check | null {
@@ -49,20 +56,24 @@ function integerOf(name: string, min: number, max: number): Check {
   const isOutside = (number: number): boolean => number < min || number > max;
   return (value) => {
     if (typeof value === 'number') {
-      if (!Number.isInteger(value)) return `must be a whole number (${name})`;
-      return isOutside(value) ? `is out of the range of ${name}` : null;
+      if (!Number.isInteger(value)) return { message: `must be a whole number (${name})` };
+      return isOutside(value) ? { message: `is out of the range of ${name}`, sqlState: '22003' } : null;
     }
-    if (typeof value !== 'string' || !integerText.test(value)) return `must be a whole number (${name})`;
-    return plainInteger.test(value) && isOutside(Number(value)) ? `is out of the range of ${name}` : null;
+    if (typeof value !== 'string' || !integerText.test(value))
+      return { message: `must be a whole number (${name})` };
+    return plainInteger.test(value) && isOutside(Number(value))
+      ? { message: `is out of the range of ${name}`, sqlState: '22003' }
+      : null;
   };
 }
 
 function floatOf(name: string, max: number): Check {
   return (value) => {
-    if (typeof value === 'number') return Math.abs(value) > max ? `is out of the range of ${name}` : null;
-    if (typeof value !== 'string' || !floatText.test(value)) return `must be a number (${name})`;
+    if (typeof value === 'number')
+      return Math.abs(value) > max ? { message: `is out of the range of ${name}`, sqlState: '22003' } : null;
+    if (typeof value !== 'string' || !floatText.test(value)) return { message: `must be a number (${name})` };
     return plainDecimal.test(value) && Math.abs(Number(value)) > max
-      ? `is out of the range of ${name}`
+      ? { message: `is out of the range of ${name}`, sqlState: '22003' }
       : null;
   };
 }
@@ -76,9 +87,12 @@ function numericOf(type: string): Check {
   const isOutside = (number: number): boolean =>
     Math.abs(number) > bound || (isExact && Math.abs(number) === bound);
   return (value) => {
-    if (typeof value === 'number') return isOutside(value) ? `does not fit into ${type}` : null;
-    if (typeof value !== 'string' || !floatText.test(value)) return 'must be a number (numeric)';
-    return plainDecimal.test(value) && isOutside(Number(value)) ? `does not fit into ${type}` : null;
+    if (typeof value === 'number')
+      return isOutside(value) ? { message: `does not fit into ${type}`, sqlState: '22003' } : null;
+    if (typeof value !== 'string' || !floatText.test(value)) return { message: 'must be a number (numeric)' };
+    return plainDecimal.test(value) && isOutside(Number(value))
+      ? { message: `does not fit into ${type}`, sqlState: '22003' }
+      : null;
   };
 }
 
@@ -87,40 +101,40 @@ const booleanText = new RegExp(
   'i',
 );
 
-function boolean(value: unknown): string | null {
+function boolean(value: unknown): ValueFault | null {
   if (typeof value === 'boolean' || value === 0 || value === 1) return null;
-  return typeof value === 'string' && booleanText.test(value) ? null : 'must be true or false';
+  return typeof value === 'string' && booleanText.test(value) ? null : { message: 'must be true or false' };
 }
 
-function uuid(value: unknown): string | null {
+function uuid(value: unknown): ValueFault | null {
   const isUuid = typeof value === 'string' && /^[\da-f]{32}$/i.test(value.replaceAll(/[{}-]/g, ''));
   // A number of 32 digits is a UUID, too.
-  return isUuid || (typeof value === 'number' && value >= 1e31) ? null : 'must be a UUID';
+  return isUuid || (typeof value === 'number' && value >= 1e31) ? null : { message: 'must be a UUID' };
 }
 
 const timeWord = /now|today|tomorrow|yesterday|epoch|inf|allballs/i;
 
 /** Dates have many words and orders of parts, so only the form of ISO 8601 is checked. */
 function time(name: string): Check {
-  const message = `must be ${name}`;
+  const fault = { message: `must be ${name}` };
   return (value) => {
-    if (typeof value === 'boolean') return message;
+    if (typeof value === 'boolean') return fault;
     if (typeof value !== 'string') return null;
     // A point alone is an interval.
-    if (!/[\d.]/.test(value)) return timeWord.test(value) ? null : message;
+    if (!/[\d.]/.test(value)) return timeWord.test(value) ? null : fault;
     const [, year, month, day, hour, minute] =
       /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d))?(?![\d:])/.exec(value) ?? [];
     if (year === undefined || name === 'an interval') return null;
     const days = new Date(Date.UTC(2000, Number(month), 0)).getUTCDate();
     const isDay = Number(month) >= 1 && Number(month) <= 12 && Number(day) >= 1 && Number(day) <= days;
-    return isDay && Number(hour ?? 0) <= 24 && Number(minute ?? 0) < 60 ? null : message;
+    return isDay && Number(hour ?? 0) <= 24 && Number(minute ?? 0) < 60 ? null : fault;
   };
 }
 
-function bytes(value: unknown): string | null {
+function bytes(value: unknown): ValueFault | null {
   if (typeof value !== 'string' || !value.startsWith('\\x')) return null;
   const isHex = /^(?:[\da-f]{2})*$/i.test(value.slice(2).replaceAll(/[ \t\n\v\f\r]/g, ''));
-  return isHex ? null : 'must be bytes: \\x and pairs of hexadecimal digits';
+  return isHex ? null : { message: 'must be bytes: \\x and pairs of hexadecimal digits' };
 }
 
 /** Trailing spaces are removed and not counted. */
@@ -130,7 +144,9 @@ function textOf(maxLength: number): Check {
     if (text === null || text.length <= maxLength) return null;
     // Characters are counted; a pair of surrogates is one.
     const length = Array.from(text.replace(/ +$/, '')).length;
-    return length > maxLength ? `is longer than ${maxLength} characters` : null;
+    return length > maxLength
+      ? { message: `is longer than ${maxLength} characters`, sqlState: '22001' }
+      : null;
   };
 }
 
@@ -147,19 +163,19 @@ function labelOf(labels: readonly string[]): Check {
   const known = new Set(labels);
   return (value) => {
     if (typeof value !== 'string' && typeof value !== 'boolean') return null;
-    return known.has(String(value)) ? null : `must be one of ${labels.join(', ')}`;
+    return known.has(String(value)) ? null : { message: `must be one of ${labels.join(', ')}` };
   };
 }
 
-function composite(value: unknown): string | null {
+function composite(value: unknown): ValueFault | null {
   const isForm = typeof value === 'string' || (typeof value === 'object' && !Array.isArray(value));
-  return isForm ? null : 'must be an object of the fields of its type, or the text of a row';
+  return isForm ? null : { message: 'must be an object of the fields of its type, or the text of a row' };
 }
 
 /** Nested arrays are dimensions; a string is the text of an array. */
 function arrayOf(elementType: string): Check {
   const check = checks.get(elementType) ?? null;
-  const checkElement = (element: unknown): string | null => {
+  const checkElement = (element: unknown): ValueFault | null => {
     if (element === null || check === null) return null;
     if (!Array.isArray(element)) return check(element);
     for (const inner of element) {
@@ -168,11 +184,11 @@ function arrayOf(elementType: string): Check {
     }
     return null;
   };
+  const noArray = { message: 'must be an array, or the text of one' };
   return (value) => {
-    if (typeof value === 'string')
-      return /^[ \t\n\v\f\r]*[[{]/.test(value) ? null : 'must be an array, or the text of one';
-    if (!Array.isArray(value)) return 'must be an array, or the text of one';
+    if (typeof value === 'string') return /^[ \t\n\v\f\r]*[[{]/.test(value) ? null : noArray;
+    if (!Array.isArray(value)) return noArray;
     const fault = checkElement(value);
-    return fault === null ? null : `has an element that ${fault}`;
+    return fault && { ...fault, message: `has an element that ${fault.message}` };
   };
 }

@@ -1,9 +1,8 @@
 /** Makes a write of a request for a target: form, identity key, references and lane, from request and catalog alone. */
-import { SluiceError, type RowOperation, type Write } from '#protocol';
+import { memberText, SluiceError, type RowOperation, type Write } from '#protocol';
 import { laneOf } from '#model';
 import { formText, rowKey, type RowRequest } from '#targets';
 import { exactOf, identityOf, parentsOf, type GivenRow } from './row-identity.ts';
-import { memberText } from './cut-json.ts';
 import { behindAll, hashOf, ownNode, parse } from './prepare-write.ts';
 import { refuseRow } from './refuse-row.ts';
 import { readRows } from './row-body.ts';
@@ -110,6 +109,7 @@ function conflictOf({ onConflict }: RowRequest, { catalog }: RowTable): readonly
   throw refuseRow(catalog.name, [
     {
       path: 'onConflict',
+      sqlState: '42P10',
       message: `names no unique constraint of the table: (${onConflict.join(', ')}); it has ${known === '' ? 'none' : known}`,
     },
   ]);

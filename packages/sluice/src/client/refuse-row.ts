@@ -6,6 +6,8 @@ export interface RowFault {
   /** `$.column`, `$[3].column`, or the name of an option. */
   path: string;
   message: string;
+  /** What PostgreSQL would answer. @default '22P02': no text of the type */
+  sqlState?: string;
 }
 
 export function refuseRow(target: string, faults: readonly RowFault[]): SluiceError {
@@ -14,7 +16,11 @@ export function refuseRow(target: string, faults: readonly RowFault[]): SluiceEr
     'invalid_document',
     `Cannot take the row for ${target}: ${first!.path} ${first!.message}`,
     {
-      detail: { target, errors: faults },
+      detail: {
+        target,
+        ...(first!.sqlState === undefined ? {} : { sqlState: first!.sqlState }),
+        errors: faults.map(({ path, message }) => ({ path, message })),
+      },
     },
   );
 }

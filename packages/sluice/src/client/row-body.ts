@@ -1,7 +1,7 @@
 /** The rows of a request in the form of the intake: known columns, in JSON text with all digits of numbers. */
+import { cutJson } from '#protocol';
 import type { RowRequest } from '#targets';
 import { checkRow, faultsMax } from './check-row.ts';
-import { cutJson } from './cut-json.ts';
 import { parse } from './prepare-write.ts';
 import { assertFaultless, columnPath, refuseRow, type RowFault } from './refuse-row.ts';
 import type { GivenRow } from './row-identity.ts';

@@ -1,10 +1,11 @@
 /** An update or a delete: the row of its key and the changed columns, as JSON text with all digits of numbers. */
-import type { RowRequest } from '#targets';
+import { memberText } from '#protocol';
+import { keyText, type RowRequest } from '#targets';
 import { checkRow } from './check-row.ts';
 import { parse } from './prepare-write.ts';
 import { assertFaultless, columnPath, refuseRow, type RowFault } from './refuse-row.ts';
 import { assertRows, givenColumns, membersOf, objectText, type Member, type Values } from './row-body.ts';
-import type { GivenRow } from './row-identity.ts';
+import { exactOf, type GivenRow } from './row-identity.ts';
 import type { RowTable } from './row-table.ts';
 
 export interface GivenChange {
@@ -39,11 +40,13 @@ function changedOf(request: RowRequest, table: RowTable, key: Values): Member[] 
   const faults: RowFault[] = [];
   const others = columns.filter((name) => {
     if (!table.columns.get(name)!.isKey) return true;
-    const value = (changes as Values)[name];
-    if (value !== undefined && textOf(value) !== textOf(key[name]))
+    const value = exactOf((changes as Values)[name], () => memberText(body, name));
+    const { baseType } = table.columns.get(name)!;
+    if (value !== undefined && keyText(value, baseType) !== keyText(valueOf(key[name]), baseType))
       faults.push({
         path: columnPath(null, name),
         message: 'is part of the key, which an update cannot change',
+        sqlState: '0A000',
       });
     return false;
   });
@@ -75,6 +78,7 @@ function jsonOf(value: unknown): string {
   return typeof value === 'bigint' ? String(value) : JSON.stringify(value);
 }
 
-function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : jsonOf(value);
+/** A value of the key as JSON has it. */
+function valueOf(value: unknown): unknown {
+  return typeof value === 'bigint' ? String(value) : value;
 }

@@ -1,6 +1,6 @@
 /** The identity keys of a row and of the rows that it refers to, from the texts of its values. */
+import { memberText, plainNumber } from '#protocol';
 import { isInteger, keyText, rowKey } from '#targets';
-import { memberText, plainNumber } from './cut-json.ts';
 import type { RowTable } from './row-table.ts';
 
 /** One row of a request: parsed values, and their texts. */

@@ -1,6 +1,6 @@
 /** What the preparation of rows needs of a table, computed once: checks of columns, and the tables of its foreign keys. */
 import type { Column, TableCatalog } from '#targets';
-import { checkOf, type Check } from './check-value.ts';
+import { checkOf, type Check, type ValueFault } from './check-value.ts';
 
 export interface RowTable {
   readonly catalog: TableCatalog;
@@ -20,7 +20,7 @@ export interface RowColumn {
   readonly baseType: string;
   readonly isKey: boolean;
   /** Why the column cannot be written; null: it can. */
-  readonly refusal: string | null;
+  readonly refusal: ValueFault | null;
   /** Null is certainly refused. */
   readonly isRequired: boolean;
   /** Null: any value may be valid. */
@@ -59,9 +59,13 @@ export function rowTableOf(catalog: TableCatalog, tables: readonly TableCatalog[
 
 function columnOf(column: Column, place: number, isKey: boolean, mayFill: boolean): RowColumn {
   const { name, baseType, isGenerated, isNullable, identity } = column;
-  let refusal: string | null = null;
-  if (isGenerated) refusal = 'is a generated column, which cannot be written';
-  if (identity === 'always') refusal = 'is generated always as identity, which cannot be written';
+  let refusal: ValueFault | null = null;
+  const unwritable = (what: string): ValueFault => ({
+    message: `${what}, which cannot be written`,
+    sqlState: '428C9',
+  });
+  if (isGenerated) refusal = unwritable('is a generated column');
+  if (identity === 'always') refusal = unwritable('is generated always as identity');
   const isRequired = !isNullable && !isGenerated && !mayFill;
   return { name, place, baseType, isKey, refusal, isRequired, check: checkOf(column) };
 }

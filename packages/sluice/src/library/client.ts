@@ -1,20 +1,24 @@
 /** The client of a program that embeds Sluice: takes objects and returns typed answers, on top of the client of nodes. */
 import { isApplied, SluiceError, type Operation } from '#protocol';
-import {
-  createClient as createNodeClient,
-  type ClientOptions,
-  type EnlistingClient,
-  type StoredDocument,
-} from '#client';
+import { createClient as createNodeClient, type EnlistingClient, type StoredDocument } from '#client';
 import type { Model, Resource } from '#model';
 import { explained } from '#store';
 import { answerOf, answerTo, refusalOf } from './answers.ts';
+import type { CreateClientOptions } from './client-options.ts';
 import { checkDocument } from './check-document.ts';
-import { answerCall, answerRow, EmbeddedCall, EmbeddedTable, prepareSubmitted, targetOf } from './rows.ts';
+import {
+  answerCall,
+  answerRow,
+  EmbeddedCall,
+  EmbeddedTable,
+  prepareSubmitted,
+  targetOf,
+  parsedOutcome,
+} from './rows.ts';
 import { jsonText } from './row-json.ts';
 import { checkRowOptions } from './row-options.ts';
 import type { CallTarget, SubmittedCall, SubmittedRow } from './row-contract.ts';
-import { checkOptions, clientOptions, modelOf, urlOf, type Connection, type ModelSource } from './options.ts';
+import { checkOptions, clientOptions, modelOf, urlOf } from './options.ts';
 import type {
   Client,
   DocumentTypes,
@@ -24,40 +28,6 @@ import type {
   SubmittedWrite,
 } from './contract.ts';
 import type { WriteOptions } from './write-options.ts';
-
-export type DocumentSchemas<D extends DocumentTypes> = { readonly [E in keyof D]?: StandardSchema<D[E]> };
-
-/** Options of the node's client that are useful to a program; see `ClientOptions`. */
-type NodeOptions = Pick<
-  ClientOptions,
-  | 'mode'
-  | 'schema'
-  | 'targets'
-  | 'lanes'
-  | 'notifications'
-  | 'pollIntervalMs'
-  | 'waitMs'
-  | 'waitingWritesMax'
-  | 'drainMs'
-  | 'documentBytesMax'
-  | 'connectionsMax'
-  | 'sessionsMax'
-  | 'cascadeDocumentsMax'
-  | 'projections'
-  | 'applicationName'
-  | 'logger'
-  | 'observer'
->;
-
-export interface CreateClientOptions<D extends DocumentTypes = DocumentTypes>
-  extends Connection, NodeOptions {
-  /** Model of the documents. @default none; then `targets` is required */
-  model?: ModelSource;
-  /** A direct connection for LISTEN, if the other leads through a pooler. @default the other */
-  listenConnectionString?: string;
-  /** Schemas by endpoint or table, checked before a document or new row is written. They also give the types. @default none */
-  schemas?: DocumentSchemas<D>;
-}
 
 /**
  * Connects, and checks the agreement of the deployment. Run `migrate()` before.
@@ -194,7 +164,11 @@ class EmbeddedClient<D extends DocumentTypes> implements Client<D> {
     };
   }
 
-  readWrite: Client['readWrite'] = (writeId, client = '') => this.#client.readWrite(client, writeId);
+  readWrite: Client['readWrite'] = async (writeId, client = '') => {
+    const state = await this.#client.readWrite(client, writeId);
+    return state && { ...state, outcome: state.outcome && parsedOutcome(this.#client, state.outcome) };
+  };
+
   status: Client['status'] = () => this.#client.status();
   stop: Client['stop'] = () => this.#client.stop();
 

@@ -1,5 +1,5 @@
 /** The interface for a program that embeds Sluice: documents in, typed answers out. */
-import type { OutcomeCode, OutcomeDetail, Result } from '#protocol';
+import type { OutcomeCode, ParsedDetail, ParsedOutcome, Result } from '#protocol';
 import type { Model } from '#model';
 import type { Called, CallTarget, RowWritten, SubmittedCall, SubmittedRow, Table } from './row-contract.ts';
 import type { WriteOptions } from './write-options.ts';
@@ -91,9 +91,14 @@ export interface Refusal {
   /** HTTP status of the code. */
   status: number;
   message: string;
-  detail: OutcomeDetail | null;
+  detail: ParsedDetail | null;
   /** Null: refused before there was a write. */
   writeId: string | null;
+}
+
+/** The state of a write, and its outcome with parsed rows and answers. */
+export interface ReadWrite extends Omit<WriteState, 'outcome'> {
+  outcome: ParsedOutcome | null;
 }
 
 /** The row type of a table's schema. */
@@ -172,7 +177,7 @@ export interface Client<D extends DocumentTypes = DocumentTypes> extends AsyncDi
   /** A function or a handler of `targets`. @throws {SluiceError} `endpoint_not_found` */
   target(name: string): CallTarget;
   /** The state of a write of this caller; null: unknown id, or its outcome was deleted by retention. */
-  readWrite(writeId: string, client?: string): Promise<WriteState | null>;
+  readWrite(writeId: string, client?: string): Promise<ReadWrite | null>;
   status(): Promise<ClientStatus>;
   /** Takes no new writes, waits for those under way, and closes its connections. May be called twice. */
   stop(): Promise<void>;

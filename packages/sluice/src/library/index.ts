@@ -1,5 +1,6 @@
 /** The exports for a program that embeds Sluice: `import { createClient, migrate } from 'sluice'`. */
-export { createClient, type CreateClientOptions, type DocumentSchemas } from './client.ts';
+export type { CreateClientOptions, DocumentSchemas } from './client-options.ts';
+export { createClient } from './client.ts';
 export type {
   Client,
   DocumentTypes,
@@ -35,7 +36,13 @@ export type {
   UpsertRowOptions,
 } from './row-contract.ts';
 export type { FunctionDefinition, TableDefinition, TargetDefinition } from '#targets';
-export { SluiceError, type ErrorCode, type OutcomeCode, type OutcomeDetail, type Result } from '#protocol';
+export {
+  SluiceError,
+  type ErrorCode,
+  type OutcomeCode,
+  type ParsedDetail as OutcomeDetail,
+  type Result,
+} from '#protocol';
 export {
   doctor,
   migrate,

@@ -1,5 +1,5 @@
 /** Tables, functions and handlers, as a program uses them: rows in, typed answers out. */
-import type { OutcomeCode, OutcomeDetail, Result } from '#protocol';
+import type { OutcomeCode, ParsedDetail, Result } from '#protocol';
 import type { WriteOptions } from './write-options.ts';
 
 /** Options of every write to a row. */
@@ -29,7 +29,10 @@ export interface RowWritten<Row> {
   result: Exclude<Result, 'refused' | 'not_applied'>;
   /** For one row: the values of its key, also if the database gave them. Null for several rows. */
   key: Partial<Row> | null;
-  /** With `returning`: the rows as they are after the write. Numbers beyond 2^53 lose digits. */
+  /**
+   * With `returning`: the rows as they are after the write. Numbers that JavaScript would round are strings, as are values
+   * of `bigint` and `numeric` with more than 15 characters.
+   */
   rows: Row[] | null;
   writeId: string;
 }
@@ -42,7 +45,7 @@ export interface RowRefusal {
   status: number;
   message: string;
   /** `database`: SQLSTATE, constraint and column of PostgreSQL's refusal. */
-  detail: OutcomeDetail | null;
+  detail: ParsedDetail | null;
   /** Null: refused before there was a write. */
   writeId: string | null;
 }
@@ -93,7 +96,7 @@ export type CallOptions = Omit<RowOptions, 'returning'>;
 /** A call of a function or handler that took effect. */
 export interface Called {
   result: Exclude<Result, 'refused' | 'not_applied'>;
-  /** The answer of the function or handler; null: none. */
+  /** The answer of the function or handler; null: none. Numbers that JavaScript would round are strings. */
   answer: unknown;
   writeId: string;
 }

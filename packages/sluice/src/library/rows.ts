@@ -1,5 +1,15 @@
 /** Tables, functions and handlers of a program: makes row requests of objects, and typed answers of outcomes. */
-import { errorTable, isApplied, refusalSentence, SluiceError, type Outcome } from '#protocol';
+import {
+  errorTable,
+  isApplied,
+  parsedDetail,
+  parseExact,
+  refusalSentence,
+  SluiceError,
+  type Outcome,
+  type ParsedOutcome,
+} from '#protocol';
+import { exactRows } from './exact-rows.ts';
 import type { ClientTarget, EnlistingClient } from '#client';
 import type { RowRequest } from '#targets';
 import { answerTo } from './answers.ts';
@@ -164,7 +174,7 @@ export function answerRow(
   return {
     result: result as RowWritten<object>['result'],
     key: detail?.key ?? givenKey(client, write),
-    rows: (detail?.rows as object[] | undefined) ?? null,
+    rows: exactRows(detail?.rowTexts, targetNamed(client, write.request.target)?.catalog),
     writeId,
   };
 }
@@ -175,21 +185,35 @@ export function answerCall(
 ): Called | RowRefusal {
   if (!isApplied(outcome.result)) return refused(outcome, throwOnRefusal);
   const { result, detail, writeId } = outcome;
-  return { result: result as Called['result'], answer: detail?.answer ?? null, writeId };
+  const { answerText = 'null' } = detail ?? {};
+  return { result: result as Called['result'], answer: parseExact(answerText), writeId };
+}
+
+/** An outcome of any target, with its rows as a table returns them. */
+export function parsedOutcome(client: EnlistingClient, outcome: Outcome): ParsedOutcome {
+  const { resource, detail } = outcome;
+  if (detail === null) return { ...outcome, detail };
+  const rows = exactRows(detail.rowTexts, targetNamed(client, resource)?.catalog);
+  return { ...outcome, detail: { ...parsedDetail(detail), ...(rows === null ? {} : { rows }) } };
+}
+
+function targetNamed(client: EnlistingClient, target: string): ClientTarget | undefined {
+  return client.targets().find(({ name }) => name === target);
 }
 
 /** The key values of one row; null: the database gives one of them, or there are several rows. */
 function givenKey(client: EnlistingClient, { request, given }: PreparedRow): Record<string, unknown> | null {
   const row = given as Record<string, unknown>;
-  const key = client.targets().find(({ name }) => name === request.target)?.catalog?.key ?? [];
+  const key = targetNamed(client, request.target)?.catalog?.key ?? [];
   if (Array.isArray(row) || key.some((name) => row[name] === undefined)) return null;
   return Object.fromEntries(key.map((name) => [name, row[name]]));
 }
 
 /** @throws {SluiceError} unless refusals are returned */
-function refused({ result, code, detail, writeId }: Outcome, throwOnRefusal: boolean): RowRefusal {
+function refused({ result, code, detail: told, writeId }: Outcome, throwOnRefusal: boolean): RowRefusal {
   const { status } = errorTable[code!];
-  const message = refusalSentence(code!, detail);
+  const message = refusalSentence(code!, told);
+  const detail = told && parsedDetail(told);
   if (throwOnRefusal) throw new SluiceError(code!, message, { detail: { ...detail, writeId } });
   return { result: result as RowRefusal['result'], code: code!, status, message, detail, writeId };
 }

@@ -3,7 +3,7 @@
  * are seconds, both by the database's clock. Only `showBody` has the body of a document. Identities of awaited
  * documents are shown only if a model is given to name them.
  */
-import type { Load, Operation, Outcome, Reason, Standing, WriterState } from '#protocol';
+import type { Load, Operation, ParsedOutcome, Reason, Standing, WriterState } from '#protocol';
 import type { LockHolder as LaneLockHolder } from '#store';
 
 /** The leader of a lane, and why its ready writes wait. */
@@ -217,7 +217,8 @@ export interface ShownWrite {
   chain: ChainLink[];
   /** State of the write's lane, which decides when a blocked write is read again. */
   lane: LaneStatus | null;
-  outcome: (Outcome & { client: string; lane: number; settledAt: string }) | null;
+  /** Without rows, answers and raised texts. */
+  outcome: (ParsedOutcome & { client: string; lane: number; settledAt: string }) | null;
 }
 
 /** The settled writes among those that were made in one minute. */

@@ -1,7 +1,7 @@
 /** Shows one write: its place, why it waits, the chain of awaited things, or its outcome. */
 import { outcomeOf } from '#batch';
 import type { Model } from '#model';
-import { SluiceError, type Outcome } from '#protocol';
+import { SluiceError, type Outcome, type ParsedOutcome } from '#protocol';
 import type { Database } from '#store';
 import { isEndpoint } from '#targets';
 import { awaitedOf, nameAwaited } from './awaited.ts';
@@ -42,12 +42,18 @@ export async function showWrite(
       settled === undefined || outcome === null
         ? null
         : {
-            ...outcome,
+            ...withoutContents(outcome),
             client: settled['client'] as string,
             lane: settled['lane'] as number,
             settledAt: settled['settled_at'] as string,
           },
   };
+}
+
+function withoutContents({ detail, ...outcome }: Outcome): ParsedOutcome {
+  if (detail === null) return { ...outcome, detail };
+  const { rowTexts: _rows, answerText: _answer, raised: _raised, ...names } = detail;
+  return { ...outcome, detail: Object.keys(names).length === 0 ? null : names };
 }
 
 /** Of a settled write, only a key that the database gave is known. */

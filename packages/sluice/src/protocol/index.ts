@@ -1,5 +1,7 @@
 export * from './scopes.ts';
 export * from './write.ts';
+export * from './cut-json.ts';
+export * from './parsed-detail.ts';
 export * from './describe-error.ts';
 export * from './errors.ts';
 export * from './failure-log.ts';

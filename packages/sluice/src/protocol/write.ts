@@ -132,12 +132,14 @@ export interface OutcomeDetail {
    * `table`: if it is not the table of the target, as for a trigger, a partition or a function.
    */
   database?: { sqlState: string; constraint: string | null; column: string | null; table?: string };
+  /** Refused by code of the user with an SQLSTATE of its own: the texts that it gave. */
+  raised?: { message: string; details: string | null; hint: string | null };
   /** For a row: the values of its key, if the database gave them, or if the client asked for the row. */
   key?: Record<string, unknown>;
-  /** The rows after the write, if the client asked for them; JSON values as PostgreSQL writes them. */
-  rows?: unknown[];
-  /** The answer of a function or a handler. */
-  answer?: unknown;
+  /** The rows after the write, if the client asked for them, each as PostgreSQL's JSON text: no number loses a digit. */
+  rowTexts?: readonly string[];
+  /** The answer of a function or a handler, as JSON text. */
+  answerText?: string;
   /** `target_refused`: the code that the function or handler gave. */
   reason?: string;
 }

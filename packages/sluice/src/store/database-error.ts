@@ -1,9 +1,18 @@
 /**
  * The parts of a PostgreSQL error that may be logged or answered: code, constraint, table, routine. Message, detail,
  * hint and where may contain values of rows and are dropped here, so logs, answers and traces have no personal data.
+ * Only the texts of an error that code of the user raises with its own SQLSTATE are kept, for the answer to the client.
  */
 import { SluiceError } from '#protocol';
 import { UnreadableAnswer } from './answer-guard.ts';
+import { driverNoTls, failureOf, placeOf } from './connection-failure.ts';
+
+/** What code of the user says with an SQLSTATE of its own. Never logged. */
+export interface RaisedText {
+  message: string;
+  details: string | null;
+  hint: string | null;
+}
 
 export class DatabaseError extends Error {
   /** SQLSTATE; null if the connection failed. */
@@ -16,6 +25,8 @@ export class DatabaseError extends Error {
   readonly statement: string | null;
   /** Name of the database that the server does not have, of a connection that was not made. */
   readonly database: string | null;
+  /** A private field, because loggers write the public ones. */
+  readonly #raised: RaisedText | null;
 
   constructor(parts: {
     sqlState: string | null;
@@ -24,6 +35,7 @@ export class DatabaseError extends Error {
     column?: string | null;
     statement?: string | null;
     database?: string | null;
+    raised?: RaisedText | null;
     message: string;
   }) {
     super(parts.message);
@@ -34,6 +46,12 @@ export class DatabaseError extends Error {
     this.column = parts.column ?? null;
     this.statement = parts.statement ?? null;
     this.database = parts.database ?? null;
+    this.#raised = parts.raised ?? null;
+  }
+
+  /** Null, unless code of the user raised the error with an SQLSTATE that PostgreSQL does not have. */
+  get raised(): RaisedText | null {
+    return this.#raised;
   }
 
   /** The session cannot be used any more: its connection is lost, or the server takes no writes from it. */
@@ -126,6 +144,17 @@ export class DatabaseError extends Error {
   }
 }
 
+/** The classes of PostgreSQL, and that of Sluice itself. */
+const knownClasses = new Set(
+  `00 01 02 03 08 09 0A 0B 0F 0L 0P 0Z 10 20 21 22 23 24 25 26 27 28 2B 2D 2F 34 38 39 3B 3D 3F 40 42 44 53 54 55 57 58
+   72 F0 HV P0 XX SL`.split(/\s+/),
+);
+
+/** Code of the user has raised it: a trigger or a function. */
+function isUserState(sqlState: string): boolean {
+  return !knownClasses.has(sqlState.slice(0, 2));
+}
+
 /** Deadlock, serialization failure, lock not available, statement cancelled. */
 const transientStates = new Set(['40P01', '40001', '55P03', '57014']);
 /** Insufficient resources, disk full, out of memory, too many connections, a configured limit. */
@@ -153,6 +182,7 @@ export function reduceError(error: unknown, statement: string | null = null): Er
         table: typeof table === 'string' ? table : null,
         column: typeof column === 'string' ? column : null,
         database: typeof database === 'string' ? database : null,
+        raised: isUserState(code) ? raisedOf(error as Record<string, unknown>) : null,
         statement,
         message: `PostgreSQL error ${code}${statement === null ? '' : ` in ${statement}`}`,
       });
@@ -165,47 +195,18 @@ export function reduceError(error: unknown, statement: string | null = null): Er
   return connectionLoss('connection failed', statement);
 }
 
+const raisedLengthMax = 1000;
+
+function raisedOf({ message, detail, hint }: Record<string, unknown>): RaisedText {
+  // Well-formed, because the cut may leave half of a surrogate pair.
+  const textOf = (text: unknown): string | null =>
+    typeof text === 'string' ? text.slice(0, raisedLengthMax).toWellFormed() : null;
+  return { message: textOf(message) ?? '', details: textOf(detail), hint: textOf(hint) };
+}
+
 /** The server is read-only: a standby, or by `default_transaction_read_only`. */
 export function takesNoWrites(error: unknown): boolean {
   return error instanceof DatabaseError && error.sqlState === '25006';
-}
-
-/** The address of the failed connection; if a name has several, the first. */
-function placeOf(error: object): string {
-  const [first = error] = (error as AggregateError).errors ?? [];
-  const { hostname, address, port } = first as { hostname?: string; address?: string; port?: number };
-  const host = hostname ?? address;
-  if (host === undefined) return '';
-  return port === undefined ? ` ${host}` : ` ${host}:${port}`;
-}
-
-/** Message of the driver for a server without TLS; the error has no code. */
-const driverNoTls = 'The server does not support SSL connections';
-
-/** Codes of a certificate that was checked and is wrong, which an operator has to know. */
-const datedCertificate = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID']);
-const strangeCertificate = new Set([
-  'DEPTH_ZERO_SELF_SIGNED_CERT',
-  'SELF_SIGNED_CERT_IN_CHAIN',
-  'UNABLE_TO_GET_ISSUER_CERT',
-  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-  'CERT_SIGNATURE_FAILURE',
-  'CERT_UNTRUSTED',
-  'INVALID_CA',
-]);
-
-function failureOf(code: string): string {
-  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
-    return `connection failed: the server's certificate is for another host name (${code})`;
-  }
-  if (datedCertificate.has(code)) {
-    return `connection failed: the server's certificate is out of date (${code})`;
-  }
-  if (strangeCertificate.has(code)) {
-    return `connection failed: no CA that is trusted here vouches for the server's certificate (${code})`;
-  }
-  return `connection failed: ${code}`;
 }
 
 function connectionLoss(message: string, statement: string | null): DatabaseError {

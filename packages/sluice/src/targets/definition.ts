@@ -37,7 +37,8 @@ export interface HandlerBatch {
   readonly writes: readonly HandlerWrite[];
   /**
    * Runs one statement with `$1…`, in the transaction of the batch. Write rows in the order of their keys, so that
-   * lanes do not deadlock. BEGIN, COMMIT, ROLLBACK, SAVEPOINT, LISTEN and SET are refused.
+   * lanes do not deadlock. BEGIN, COMMIT, ROLLBACK, SAVEPOINT, LISTEN and SET are refused. A `bigint` becomes a number,
+   * which may be rounded: cast large ones to `text`.
    */
   readonly query: (text: string, values?: readonly unknown[]) => Promise<Record<string, unknown>[]>;
 }

@@ -15,8 +15,8 @@ export interface RestPreferences extends Preferences {
   missing: 'default' | 'null';
   /** The answer has the number of affected rows. */
   counts: boolean;
-  /** Value of `Preference-Applied`; undefined: none was applied. */
-  applied: string | undefined;
+  /** The entries of `Preference-Applied`, if the answer has what the client asked for. */
+  applied: readonly string[];
 }
 
 /** In the order in which PostgREST lists applied preferences. */
@@ -96,7 +96,7 @@ function preferencesOf(
     resolution: resolution === undefined ? null : resolution.startsWith('merge') ? 'merge' : 'ignore',
     missing: given.get('missing') === 'default' ? 'default' : 'null',
     counts: given.has('count'),
-    applied: applied.length === 0 ? undefined : applied.join(', '),
+    applied,
   };
 }
 

@@ -34,17 +34,21 @@ const statuses: Readonly<Record<string, number>> = {
 };
 
 export function statusOf(sqlState: string): number {
+  // As in PostgREST, code of the user selects the status of its refusal.
+  const [, asked] = /^PT([45]\d\d)$/.exec(sqlState) ?? [];
+  if (asked !== undefined) return Number(asked);
   return statuses[sqlState] ?? statuses[sqlState.slice(0, 2)] ?? 400;
 }
 
 export function refusalOf(outcome: Outcome): RestError {
   const code = outcome.code ?? 'internal';
-  const { database, error } = outcome.detail ?? {};
+  const { database, raised, error } = outcome.detail ?? {};
   if (code === 'dead_letter' && typeof error?.code === 'string')
     return deadLetter(outcome.resource, error.code);
   if (database === undefined) return new RestError(code, ofTarget(outcome));
   const { sqlState, constraint, column, table = tableOf(outcome.resource) } = database;
   const status = statusOf(sqlState);
+  if (raised !== undefined) return new RestError(code, { code: sqlState, status, ...raised });
   return new RestError(code, {
     code: sqlState,
     // The row is at fault, e.g. a value too large for an index, or an error of a trigger.
@@ -72,10 +76,11 @@ function deadLetter(resource: string, sqlState: string): RestError {
 /** Without a SQLSTATE: a refusal of the coordinator, a function or a handler. */
 function ofTarget(outcome: Outcome): RestProblem {
   const problem = translated(problemOfOutcome(outcome));
-  const { answer, reason } = outcome.detail ?? {};
+  const { answerText, reason } = outcome.detail ?? {};
   if (reason !== undefined) problem.message = `The target refused the write: ${reason}`;
-  if (answer === undefined || answer === null) return problem;
-  return { ...problem, details: typeof answer === 'string' ? answer : JSON.stringify(answer) };
+  if (answerText === undefined) return problem;
+  const isString = answerText.startsWith('"');
+  return { ...problem, details: isString ? (JSON.parse(answerText) as string) : answerText };
 }
 
 function tableOf(resource: string): string {

@@ -15,7 +15,7 @@ import { hasBody, readIdempotencyKey, readTraceparent, type Preferences } from '
 import { assertUncompressed, takeBodies } from '../take-bodies.ts';
 import { doorRefusal } from './door-refusal.ts';
 import { findFunction, findTable, type TableTarget } from './find-target.ts';
-import { readRestPreferences } from './preferences.ts';
+import { readRestPreferences, type RestPreferences } from './preferences.ts';
 import { badBody, RestError } from './rest-error.ts';
 import { readRestQuery } from './query.ts';
 import { readAnyBody } from './read-body.ts';
@@ -28,7 +28,7 @@ import {
   insertRowsSchema,
   putRowSchema,
 } from './rest-schemas.ts';
-import { sendRows, singularType } from './row-answer.ts';
+import { sendApplied, sendRows } from './row-answer.ts';
 import { readRowWrite, type RowMethod, type RowWrite } from './row-write.ts';
 
 declare module 'fastify' {
@@ -91,7 +91,6 @@ async function writeRows(
     scanner,
     body: method === 'DELETE' ? null : bodyOf(request),
   });
-  if (preferences.applied !== undefined) reply.header('Preference-Applied', preferences.applied);
   if (asked.row === null) return sendRows(reply, { result: null, rows: [] }, asked.form);
   const row: RowRequest = { ...asked.row, ...callerOf(request, preferences) };
   try {
@@ -113,8 +112,7 @@ function answerRows(
   if (!isApplied(outcome.result)) throw refusalOf(outcome);
   const location = outcome.result === 'created' ? locate?.(outcome) : undefined;
   if (location !== undefined) reply.header('Location', `${basePath}${location}`);
-  const rows = (outcome.detail?.rows ?? null) as Record<string, unknown>[] | null;
-  return sendRows(reply, { result: outcome.result, rows }, form);
+  return sendRows(reply, { result: outcome.result, rows: outcome.detail?.rowTexts ?? null }, form);
 }
 
 /** Passes the body to a function or a handler unchanged. */
@@ -133,14 +131,14 @@ async function callTarget(
     parsed: value,
     ...callerOf(request, preferences),
   };
-  if (preferences.applied !== undefined) reply.header('Preference-Applied', preferences.applied);
   const outcome = await submit(node, reply, row, preferences);
   if (outcome === null) return reply;
+  sendApplied(reply, preferences.applied, { rows: true, count: true });
   if (!isApplied(outcome.result)) throw refusalOf(outcome);
   reply.header('Sluice-Result', outcome.result);
-  const answer = outcome.detail?.answer;
+  const answer = outcome.detail?.answerText;
   if (answer === undefined) return reply.code(204).send();
-  return reply.code(200).type('application/json; charset=utf-8').send(JSON.stringify(answer));
+  return reply.code(200).type('application/json; charset=utf-8').send(answer);
 }
 
 /** Null: the write is accepted, and the answer is sent. */
@@ -148,10 +146,11 @@ async function submit(
   node: ApiNode,
   reply: FastifyReply,
   row: RowRequest,
-  { respondAsync, waitSeconds, waitForReferencesSeconds }: Preferences,
+  { respondAsync, waitSeconds, waitForReferencesSeconds, applied }: RestPreferences,
 ): Promise<Outcome | null> {
   if (respondAsync) {
     const { writeId } = await node.client.acceptRow(row);
+    sendApplied(reply, applied, { rows: false, count: false });
     await reply.code(202).header('Location', `${node.basePath}/writes/${writeId}`).send();
     return null;
   }
@@ -182,13 +181,10 @@ function bodyOf(request: FastifyRequest): Buffer {
 function wantsOne(accept: string | undefined): boolean {
   if (accept === undefined || accept === '*/*' || accept === 'application/json') return false;
   if (accept.includes('nulls=stripped')) throw notAcceptable(accept);
-  const types = accept.split(',').map((type) => {
-    const name = type.split(';', 1)[0]!.trim().toLowerCase();
-    return /^application\/vnd\.pgrst\.(?:object|array)$/.test(name) ? `${name}+json` : name;
-  });
-  if (types.includes(singularType)) return true;
+  const types = accept.split(',').map((type) => type.split(';', 1)[0]!.trim().toLowerCase());
+  if (types.some((type) => /^application\/vnd\.pgrst\.object(?:\+json)?$/.test(type))) return true;
   const isJson = types.some((type) =>
-    /^(?:\*\/\*|application\/(?:\*|json|vnd\.pgrst\.array\+json))$/.test(type),
+    /^(?:\*\/\*|application\/(?:\*|json|vnd\.pgrst\.array(?:\+json)?))$/.test(type),
   );
   if (isJson) return false;
   throw notAcceptable(accept);

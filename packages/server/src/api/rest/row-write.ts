@@ -1,6 +1,6 @@
 /** A request to `/rest/{table}` as a write of rows, with the form of its answer. */
 import type { Outcome } from 'sluice/internal/protocol';
-import type { RowRequest, TableCatalog } from 'sluice/internal/targets';
+import { keyText, type RowRequest, type TableCatalog } from 'sluice/internal/targets';
 import { memberText } from '../exact-members.ts';
 import type { JsonScanner } from '../json-scanner.ts';
 import type { RestPreferences } from './preferences.ts';
@@ -38,13 +38,13 @@ export function readRowWrite(parts: RowWriteParts): RowWrite {
 }
 
 function formOf(
-  { method, table, query, preferences, isSingular }: RowWriteParts,
+  { method, query, preferences, isSingular }: RowWriteParts,
   isInsert: boolean,
+  isMany = false,
 ): AnswerForm {
-  const { returns, counts } = preferences;
-  const { columns } = table;
-  const shown = query.select?.map((name) => columns.find((column) => column.name === name)!) ?? columns;
-  return { method, returns, shown, isSingular, counts, isInsert };
+  const { returns, counts, applied } = preferences;
+  const shown = query.select ?? null;
+  return { method, returns, shown, isSingular, counts, isInsert, isMany, applied };
 }
 
 function readInsert(parts: RowWriteParts): RowWrite {
@@ -53,9 +53,8 @@ function readInsert(parts: RowWriteParts): RowWrite {
   const [filter] = query.filters.keys();
   if (filter !== undefined) throw notOffered(`POST takes no filter: ${filter.slice(0, 100)}`);
   const body = readRows(parts.scanner, parts.body!);
-  const form = formOf(parts, resolution !== 'merge');
-  if (isSingular && returns === 'representation' && body.rows.length !== 1)
-    throw notSingular(body.rows.length);
+  const form = formOf(parts, resolution !== 'merge', body.rows.length > 1);
+  if (isSingular && body.rows.length !== 1) throw notSingular(body.rows.length);
   if (body.rows.length === 0) return { row: null, form };
   if (query.columns === undefined) assertUniform(body.rows);
   const row: RowRequest = {
@@ -81,7 +80,7 @@ function readPut(parts: RowWriteParts): RowWrite {
   for (const name of table.key) {
     const value = first[name];
     const text = typeof value === 'string' ? value : keyTextOf(parts, body, name);
-    if (text !== key[name]) throw otherKey();
+    if (text === undefined || !isSameKey(table, name, text, key[name]!)) throw otherKey();
   }
   return {
     row: {
@@ -105,15 +104,8 @@ function readChange(parts: RowWriteParts): RowWrite {
   const key = readKey(query, table, 'PATCH');
   const body = readRows(scanner, parts.body!);
   if (body.isArray) throw badBody('PATCH takes an object of the columns to change');
-  const names = Object.keys(body.rows[0]!);
-  if (names.length === 0) return { row: null, form };
-  // Clients may send the whole row: columns that repeat the key change nothing. Texts are compared, because parsed
-  // numbers are rounded.
-  const changed = names.filter(
-    (name) => !Object.hasOwn(key, name) || keyTextOf(parts, body, name) !== key[name],
-  );
+  if (Object.keys(body.rows[0]!).length === 0) return { row: null, form };
   const row: RowRequest = { ...common(parts, body), operation: 'update', key, returning };
-  if (row.columns === undefined && changed.length > 0) row.columns = changed;
   return { row, form };
 }
 
@@ -141,6 +133,12 @@ function locationOf(parts: RowWriteParts, body: RestBody, { detail }: Outcome): 
 /** Without the schema if it is the default one. */
 export function pathNameOf({ name, schema, table }: Pick<TableCatalog, 'name' | 'schema' | 'table'>): string {
   return schema === 'public' ? table : name;
+}
+
+/** Two spellings of a UUID or of a number are one value. */
+function isSameKey({ columns }: TableCatalog, name: string, one: string, other: string): boolean {
+  const { baseType } = columns.find((column) => column.name === name)!;
+  return keyText(one, baseType) === keyText(other, baseType);
 }
 
 /** A value of the key as the body spells it; the body has one row. */

@@ -1,7 +1,7 @@
 /** Code of the program as a target. It runs in the transaction of the batch, and may not begin or end a transaction. */
 import type { HandlerDefinition, HandlerWrite } from '#targets';
 import { TargetError } from '../coordinator/fault.ts';
-import { callFault, type Call } from './call.ts';
+import { callFault, type Call, type CallResult } from './call.ts';
 
 /** Statements that would end the transaction, or change the session for the batches that follow. */
 const forbidden =
@@ -19,8 +19,8 @@ export function callHandler(definition: HandlerDefinition): Call {
     });
     return batch.transaction.lend(
       title,
-      (lent) =>
-        definition.settle({
+      async (lent) => {
+        const results: unknown = await definition.settle({
           writes,
           query(text, values) {
             const [word] = forbidden.exec(withoutComments(text)) ?? [];
@@ -28,10 +28,29 @@ export function callHandler(definition: HandlerDefinition): Call {
               ? lent.query(text, values)
               : Promise.reject(new Error(`Cannot run ${word.toUpperCase()} in the transaction of a batch`));
           },
-        }),
+        });
+        if (!Array.isArray(results)) throw new TargetError(title, new Error('returned no array of results'));
+        return results.map((given) => resultOf(given, title));
+      },
       (cause) => callFault(title, cause),
     );
   };
+}
+
+/** @param given By other code, so nothing of it is certain. */
+function resultOf(given: unknown, title: string): CallResult {
+  const {
+    result,
+    code,
+    answer = null,
+  } = (given ?? {}) as { result?: unknown; code?: unknown; answer?: unknown };
+  try {
+    // A function has no JSON form.
+    const text = answer === null ? undefined : (JSON.stringify(answer) as string | undefined);
+    return { result, code, answerText: text ?? null };
+  } catch (error) {
+    throw new TargetError(title, new Error('returned an answer that cannot be stored', { cause: error }));
+  }
 }
 
 /** Removes white space and comments before the first word of a statement. */

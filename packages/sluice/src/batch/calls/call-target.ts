@@ -3,13 +3,13 @@
  * arrival, and gives one result for each.
  */
 import type { Outcome, WriteHeader } from '#protocol';
-import { isFunction, isTable, nameOf, type HandlerResult, type TargetDefinition } from '#targets';
+import { isFunction, isTable, nameOf, type TargetDefinition } from '#targets';
 import { refusal } from '../coordinator/answer.ts';
 import { TargetError } from '../coordinator/fault.ts';
 import { fingerprintOf, keyOf } from '../coordinator/idempotency.ts';
 import { emptySettlement, type Settlement, type Target } from '../coordinator/target.ts';
 import { sortOut } from '../coordinator/sort-out.ts';
-import { callFault, type Call } from './call.ts';
+import { callFault, type Call, type CallResult } from './call.ts';
 import { callFunction } from './call-function.ts';
 import { callHandler } from './call-handler.ts';
 
@@ -42,14 +42,13 @@ function callTarget(name: string, title: string, call: Call): Target {
 function take(
   settlement: Settlement,
   writes: readonly WriteHeader[],
-  results: readonly HandlerResult[],
+  results: readonly CallResult[],
   title: string,
 ): void {
-  if (!Array.isArray(results)) throw new TargetError(title, new Error('returned no array of results'));
   if (results.length !== writes.length)
     throw new TargetError(title, new Error(`returned ${results.length} results for ${writes.length} writes`));
   writes.forEach((write, place) => {
-    settlement.outcomes.push({ write, outcome: outcomeOf(write, results[place], title) });
+    settlement.outcomes.push({ write, outcome: outcomeOf(write, results[place]!, title) });
     if (keyOf(write) !== null) settlement.keys.push({ write, fingerprint: fingerprintOf(write) });
     settlement.provided.push(write.referentialId);
   });
@@ -57,36 +56,38 @@ function take(
 
 const applied: ReadonlySet<unknown> = new Set(['created', 'updated', 'unchanged', 'deleted']);
 
-/** @param given By other code, so nothing of it is certain. */
-function outcomeOf(write: WriteHeader, given: unknown, title: string): Outcome {
-  const { result, code, answer } = (given ?? {}) as { result?: unknown; code?: unknown; answer?: unknown };
-  const said = answer === undefined || answer === null ? {} : { answer };
+function isAppliedResult(result: unknown): result is Outcome['result'] {
+  return applied.has(result);
+}
+
+function outcomeOf(write: WriteHeader, { result, code, answerText }: CallResult, title: string): Outcome {
+  const said = answerText === null ? {} : { answerText };
   if (result === 'refused')
-    return refusal(write, 'target_refused', storable({ ...said, reason: code }, title));
-  if (!applied.has(result))
+    return refusal(write, 'target_refused', { ...said, ...storable({ reason: code }, title) });
+  if (!isAppliedResult(result))
     throw new TargetError(title, new Error(`returned a result that is none: ${String(result).slice(0, 50)}`));
   return {
     writeId: write.writeId,
-    result: result as Outcome['result'],
+    result,
     code: null,
     resource: write.resource,
     documentId: null,
     version: null,
     contentHash: null,
-    detail: 'answer' in said ? storable(said, title) : null,
+    detail: answerText === null ? null : said,
   };
 }
 
 /** What `jsonb` does not take, although JSON does: the character 0, and half of a surrogate pair. */
 const unstorable = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/;
 
-/** The detail as it is read from the database later: a node that has settled the write gives the same answer. */
-function storable(detail: object, title: string): Outcome['detail'] {
+/** The reason as it is read from the database later. */
+function storable(said: { reason: unknown }, title: string): Outcome['detail'] {
   try {
-    const text = JSON.stringify(detail);
+    const text = JSON.stringify(said);
     if (unstorable.test(text)) throw new Error('contains a character that jsonb does not take');
     return JSON.parse(text) as Outcome['detail'];
   } catch (error) {
-    throw new TargetError(title, new Error('returned an answer that cannot be stored', { cause: error }));
+    throw new TargetError(title, new Error('returned a code that cannot be stored', { cause: error }));
   }
 }

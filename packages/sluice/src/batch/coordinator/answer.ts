@@ -1,5 +1,5 @@
 /** Outcomes, each made from a write and its result. */
-import { namesItsTarget, type Outcome, type WriteHeader } from '#protocol';
+import { namesItsTarget, type Outcome, type OutcomeDetail, type WriteHeader } from '#protocol';
 import type { Row } from '#store';
 
 export function refusal(
@@ -38,6 +38,17 @@ export function outcomeOf(row: Row): Outcome {
     documentId: row['document_id'] as string | null,
     version: row['version'] as number | null,
     contentHash: row['content_hash'] as string | null,
-    detail: row['detail'] as Outcome['detail'],
+    detail: detailOf(row['detail'] as StoredDetail | null),
   };
+}
+
+type StoredDetail = OutcomeDetail & { rows?: unknown[]; answer?: unknown };
+
+/** Earlier versions have stored parsed rows and answers. */
+function detailOf(stored: StoredDetail | null): OutcomeDetail | null {
+  if (stored?.rows === undefined && stored?.answer === undefined) return stored;
+  const { rows, answer, ...detail } = stored;
+  if (rows !== undefined) detail.rowTexts = rows.map((row) => JSON.stringify(row));
+  if (answer !== undefined) detail.answerText = JSON.stringify(answer);
+  return detail;
 }

@@ -56,18 +56,9 @@ export function defaultOf(catalog: TableCatalog, column: Column): string | null 
 }
 
 /**
- * A row as exact JSON: numbers that a JavaScript number cannot hold are strings.
+ * Some columns of a row as an object, whose numbers are strings if a JavaScript number cannot hold them.
  * @param alias Alias of the row in the statement.
  */
-export function exactRow(alias: string, columns: readonly Column[]): string {
-  // With the star, because a column may have the same name as the alias.
-  const whole = `to_jsonb(${alias}.*)`;
-  const large = columns.filter(({ baseType }) => baseType === 'int8' || baseType === 'numeric');
-  if (large.length === 0) return whole;
-  return `${whole} || ${exactValues(alias, large)}`;
-}
-
-/** The same for some columns, as an object. */
 export function exactValues(alias: string, columns: readonly Column[]): string {
   const pairs = columns.map(
     (column) => `${literal(column.name)}, ${exactValue(`${alias}.${quotedName(column.name)}`, column)}`,

@@ -11,8 +11,10 @@ export interface RowWork {
 
 /** The refusal, if the table does not take the write; null: it is another error. */
 export function refusalOf(error: DatabaseError, work: RowWork): Refusal | null {
-  const { sqlState, constraint, column, table } = error;
+  const { sqlState, constraint, column, table, raised } = error;
   if (sqlState === null) return null;
+  if (raised !== null)
+    return { code: 'row_invalid', detail: { database: { sqlState, constraint, column }, raised } };
   // A column of the write is missing; PostgreSQL gives no column name with any such error.
   const code = sqlState === '42703' && column !== null ? 'row_invalid' : codeOf(sqlState, constraint, work);
   if (code === null) return null;

@@ -10,7 +10,7 @@ export function outcomeOfRow({ write, state, key, rows, constraint, column }: Ro
   // As PostgreSQL has it: the second row would change what the first has written.
   if (state === 'repeated')
     return refusal(write, 'row_invalid', { database: { sqlState: '21000', constraint, column } });
-  const detail = { ...(key === null ? {} : { key }), ...(rows === null ? {} : { rows }) };
+  const detail = { ...(key === null ? {} : { key }), ...(rows === null ? {} : { rowTexts: rows }) };
   return {
     writeId: write.writeId,
     result: state as Outcome['result'],

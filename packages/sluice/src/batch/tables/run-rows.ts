@@ -11,8 +11,8 @@ export interface RowFate {
   state: RowState;
   /** Values of the key, if the database gave them. */
   key: Record<string, unknown> | null;
-  /** The written rows, if the write asked for them. */
-  rows: unknown[] | null;
+  /** The written rows as JSON texts, if the write asked for them. */
+  rows: string[] | null;
   /** Of `exists` and `repeated`: the unique rule whose values another row has. */
   constraint: string | null;
   /** The one column of that rule. */
@@ -79,7 +79,7 @@ function fatesOf({ catalog, form, statement, writes }: Run, rows: readonly Row[]
   const { isSingle, plainState, parents } = statement;
   const met = form.onConflict ?? catalog.key;
   const fateOf = (write: WriteHeader, own: readonly Row[]): RowFate => {
-    const rowsOf = own.flatMap((row) => (row['row'] === null ? [] : [row['row']]));
+    const rowsOf = own.flatMap((row) => (row['row'] === null ? [] : [row['row'] as string]));
     const state = stateOf(own);
     return {
       write,

@@ -9,7 +9,6 @@ import {
   collatedLike,
   columnOf,
   defaultOf,
-  exactRow,
   exactValues,
   literal,
   tableName,
@@ -225,10 +224,10 @@ export class Parts {
     return this.isInsert && this.catalog.key.some((name) => !this.form.columns.includes(name));
   }
 
-  /** The columns of a row that the answers need, beside its state. */
+  /** The columns of a row that the answers need, beside its state. With a star: a column may have the name of the alias. */
   returning(): string {
     const key = this.catalog.columns.filter(({ name }) => this.catalog.key.includes(name));
     return `${this.isKeyReturned ? exactValues('t', key) : 'null::jsonb'} as key,
-      ${this.form.isReturning ? exactRow('t', this.catalog.columns) : 'null::jsonb'} as row`;
+      ${this.form.isReturning ? 'row_to_json(t.*)::text' : 'null::text'} as row`;
   }
 }
