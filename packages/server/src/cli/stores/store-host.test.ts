@@ -196,6 +196,25 @@ test.each([
   expect(host.counts).toMatchObject({ open: 5 });
 });
 
+test('a store that is marked as moved while it opens closes at once if its client has left', async () => {
+  let answer!: () => void;
+  const { host, open, change } = hostOf(
+    storesOf({ name: 'a' }),
+    10,
+    () => new Promise((resolve) => (answer = resolve)),
+  );
+  const client = Object.assign(new EventEmitter(), { closed: false });
+  const left = host.use('a', false, client).catch((error: unknown) => error);
+  await vi.advanceTimersByTimeAsync(0);
+  change(storesOf({ name: 'a', isMoving: true }));
+  client.closed = true;
+  client.emit('close');
+  expect(await left).toBeInstanceOf(ClientLeft);
+  answer();
+  await vi.advanceTimersByTimeAsync(0);
+  expect([[...open], host.counts]).toMatchObject([[], { held: 1, open: 0 }]);
+});
+
 test.each([
   ['is moved', { isMoving: true }],
   ['opens slowly', {}],

@@ -142,7 +142,10 @@ export class StoreSlot<T extends Opened> {
       });
       this.#failure = null;
       this.#usedAt = performance.now();
-      return (this.#opened = opened);
+      this.#opened = opened;
+      // The clients that wanted it may have left meanwhile.
+      if (this.#hold !== null) this.#letGo();
+      return opened;
     } catch (cause) {
       if (cause instanceof Outdated) throw cause;
       this.#options.onError(cause, 'open the store');
