@@ -1,5 +1,5 @@
 /** A database of the user, to which `sluice dev --table` adds only the schema of Sluice. */
-import { migrate, quotedName, quotedPath, readMigrations, Session, uninstall } from 'sluice/internal/store';
+import { migrate, quotedName, quotedPath, Session, uninstall } from 'sluice/internal/store';
 import { readTargets, type Targets } from 'sluice/internal/targets';
 import { redactUrl } from '@sluice/server/cli';
 import { sampleRow } from './sample-row.ts';
@@ -17,18 +17,20 @@ interface Place {
 }
 
 /**
- * Adds or upgrades the schema; returns which. A new schema is removed again if a table cannot be a target.
+ * Adds or upgrades the schema; returns which. A schema that it has made is removed again if a table cannot be a target.
  * @throws {SluiceError} `configuration_invalid` if one cannot
  */
 export async function addSchema(existing: ExistingDatabase & Place): Promise<string> {
   const { url, schema } = existing;
   const place = { url, schema };
+  // The schema may hold functions or grants of the user before the first migration.
+  const isNew = !(await hasSchema(place));
   const { applied, version } = await migrate(place);
-  const isNew = applied.length === readMigrations().length;
   try {
     await withTargets(existing, () => Promise.resolve());
   } catch (error) {
-    if (isNew) await uninstall(place);
+    // The reason counts, even if the schema cannot be removed.
+    if (isNew) await uninstall(place).catch(() => undefined);
     throw error;
   }
   const where = redactUrl(url);
@@ -36,6 +38,18 @@ export async function addSchema(existing: ExistingDatabase & Place): Promise<str
   return isNew
     ? `Added the schema ${schema} to ${where}; nothing else there was changed, and no role was made`
     : `Brought the schema ${schema} of ${where} to version ${version}; nothing else there was changed`;
+}
+
+async function hasSchema({ url, schema }: Place): Promise<boolean> {
+  const session = await Session.open({ url, schema, applicationName: 'sluice dev', staysAtUrl: true });
+  try {
+    const rows = await session.query('select nspname from pg_catalog.pg_namespace where nspname = $1', [
+      schema,
+    ]);
+    return rows.length > 0;
+  } finally {
+    await session.close();
+  }
 }
 
 /** @throws {SluiceError} `configuration_invalid` if a table cannot be a target */
