@@ -71,17 +71,17 @@ export class BulkRun {
         await window.enter(bytes);
         await this.#turn();
         // While a large line has no room, no further line is read into memory.
-        const { share, refusal } = await room.finish(bytes);
+        const place = await room.finish(bytes);
         const leave = (): void => {
           window.leave(bytes);
-          share?.close();
+          place.leave();
         };
         if (answers.destroyed) {
           leave();
           break;
         }
         begun = line.number;
-        void this.#answer(line, refusal).then((text) => {
+        void this.#answer(line, place.refusal).then((text) => {
           answers.add(text);
           leave();
         });

@@ -60,9 +60,14 @@ export class ByteBudget {
    * @returns whether the bytes count as held
    */
   async take(bytes: number, share?: ByteShare): Promise<boolean> {
-    if (this.#waiting.length > 0 || !this.#fits(bytes)) return this.#wait(bytes, share);
+    if (!this.hasRoom(bytes)) return this.#wait(bytes, share);
     this.#held += bytes;
     return true;
+  }
+
+  /** Whether `take` would not wait. */
+  hasRoom(bytes: number): boolean {
+    return this.#waiting.length === 0 && this.#fits(bytes);
   }
 
   /** Negative bytes: more is held than requested, without a wait. */
