@@ -212,6 +212,8 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi documents in %s mode', (mode) =
       const dated = { 'if-unmodified-since': 'Thu, 01 Jan 2026 00:00:00 GMT', 'if-match': ' ' };
       expect((await edfi.put(location, { ...student, id, middleName: 'X' }, dated)).status).toBe(400);
       expect((await edfi.remove(location, { 'if-none-match': '*' })).status).toBe(400);
+      for (const condition of [{ 'if-none-match': '*' }, dated])
+        expect((await edfi.post('students', { ...student, middleName: 'X' }, condition)).status).toBe(400);
       const { status, body } = await edfi.get(location);
       expect([status, (body as { middleName?: string }).middleName]).toEqual([200, undefined]);
       expect((await edfi.get(location, { 'if-match': 'wrong' })).status).toBe(412);

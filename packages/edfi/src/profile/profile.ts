@@ -52,8 +52,8 @@ export function profile(node: ProfileNode): Profile {
       throw new EdFiError('invalid_request', dataValidation({ '$.id': [said] }));
     },
     readCondition(operation, headers) {
-      if (operation === 'upsert') return null;
       refuseUnchecked(headers);
+      if (operation === 'upsert') return null;
       const header = headers['if-match'];
       return header?.trim() === '' ? null : readIfMatch(header);
     },
