@@ -80,7 +80,7 @@ const settings = {
     description:
       'keys: the nodes require API keys, and the command makes and shows one with all scopes; none: no authentication; required ' +
       'for a host that accepts connections from other machines',
-    defaultText: 'none for other hosts',
+    defaultText: 'none, if the host is this machine',
     form: 'none or keys',
     schema: z.enum(['none', 'keys']),
   }),

@@ -33,7 +33,7 @@ export const authSettings = {
     description:
       'how clients authenticate: keys, jwt, or keys,jwt; none allows every request; ' +
       'required for a host that accepts connections from other machines',
-    defaultText: 'none for other hosts',
+    defaultText: 'none, if the host is this machine',
     form: 'none, keys, jwt or keys,jwt',
     schema: z.union([z.literal('none'), listOf(z.enum(['keys', 'jwt'])).transform((ways) => ways as Way[])]),
   }),
