@@ -42,6 +42,23 @@ test.for([
     advice: `${command} --database-url 'postgres://me@db.example/shop'`,
   },
   {
+    what: 'a configuration file with a password and parameters',
+    values: {
+      databaseUrl:
+        'postgres://me:ge@heim@/shop?host=/run/pg&Password=geheim&sslmode=disable,postgres://b/shop',
+    },
+    flags: {},
+    environment: {},
+    advice: `${command} --database-url 'postgres://me@/shop?host=/run/pg&sslmode=disable,postgres://b/shop'`,
+  },
+  {
+    what: 'a configuration file with an unencoded password and parameters',
+    values: { databaseUrl: 'postgres://me:ge/h?eim@db.example/shop?host=/run/pg&password=geheim' },
+    flags: {},
+    environment: {},
+    advice: `${command} --database-url 'postgres://me@db.example/shop'`,
+  },
+  {
     what: 'variables of PostgreSQL',
     values: {},
     flags: {},

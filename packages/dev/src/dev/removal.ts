@@ -1,6 +1,6 @@
 /** The command that removes the schema which `sluice dev --table` has added. It names the database, but never a password. */
 import { defaultSchema } from 'sluice/internal/store';
-import { hasPassword, redactUrl, requireDatabaseUrl } from '@sluice/server/cli';
+import { hasPassword, requireDatabaseUrl, urlWithoutPassword } from '@sluice/server/cli';
 
 export interface RemovalValues {
   databaseUrl?: string | undefined;
@@ -47,7 +47,7 @@ function databaseOptions(
   if (!hasPassword(url)) return { '--database-url': url };
   const isOfShell = ['DATABASE_URL', 'DATABASE_URL_FILE'].some((name) => (environment[name] ?? '') !== '');
   // The configuration file may name another database for `uninstall`.
-  return isOfShell ? {} : { '--database-url': redactUrl(url) };
+  return isOfShell ? {} : { '--database-url': urlWithoutPassword(url) };
 }
 
 /** As one word of a POSIX shell. */

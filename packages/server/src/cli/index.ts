@@ -5,7 +5,13 @@ export { addShuffle, readsShuffle } from './commands/shuffle-flag.ts';
 export { hasPassword } from './config/assert-no-password.ts';
 export * from './config/database-settings.ts';
 export { noConfigFile } from './config/config-file.ts';
-export { operatorUrlOf, deploymentText, redactUrl, requireDatabaseUrl } from './config/database-url.ts';
+export {
+  operatorUrlOf,
+  deploymentText,
+  redactUrl,
+  requireDatabaseUrl,
+  urlWithoutPassword,
+} from './config/database-url.ts';
 export { readModelFiles } from './config/read-model-files.ts';
 export * from './config/setting.ts';
 export * from './config/setting-forms.ts';

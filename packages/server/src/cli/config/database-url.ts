@@ -84,9 +84,30 @@ export function deploymentText({
 
 /** The URL without its password and its parameters, which may contain another one. */
 export function redactUrl(url: string): string {
+  return eachOf(url, redactOne);
+}
+
+/** The URL without passwords, but with its other parameters, so that it names the same server. */
+export function urlWithoutPassword(url: string): string {
+  return eachOf(url, (one) => {
+    // An unencoded @ anywhere else may belong to a password.
+    const match = /^(\w+:\/\/)(?:([^@/:?#]*)(?::[^/?#]*)?@)?([^@?#]*)(?:\?([^@#]*))?$/s.exec(one);
+    if (match === null) return redactOne(one);
+    const [, scheme = '', user = '', place = '', query = ''] = match;
+    const isPassword = (parameter: string): boolean =>
+      [...new URLSearchParams(parameter).keys()].some((name) => /password$/i.test(name));
+    const others = query.split('&').filter((parameter) => !isPassword(parameter));
+    return [scheme, user && `${user}@`, place, query && others.length > 0 && `?${others.join('&')}`]
+      .filter(Boolean)
+      .join('');
+  });
+}
+
+/** Of several servers, each has a URL. */
+function eachOf(url: string, change: (one: string) => string): string {
   return url
     .split(/,(?=postgres(?:ql)?:\/\/)/)
-    .map(redactOne)
+    .map(change)
     .join(',');
 }
 
