@@ -39,7 +39,8 @@ order by 1;
 
 -- name: listCallers
 -- Functions of other schemas whose text names an object of the schema, or that set a search_path with the schema:
--- they would fail after an uninstall. PostgreSQL records no dependency for the text of a function.
+-- they would fail after an uninstall. PostgreSQL records no dependency for the text of a function. A comment calls
+-- nothing, so the text is searched without comments. `--` and `/*` within a string begin none.
 with
   own as (
     select relname as name from pg_catalog.pg_class where relnamespace = to_regnamespace('sluice')
@@ -50,12 +51,13 @@ with
   ),
   word as (select name, regexp_replace(name, '([^[:alnum:]_ ])', '\\\1', 'g') as word
            from (select name from own union select 'sluice') n),
-  pattern as (select format('(\m%1$s|"%1$s")\s*\.\s*(%2$s)', (select word from word where name = 'sluice'),
+  pattern as (select format('(\m%1$s|"%1$s")\.(%2$s)', (select word from word where name = 'sluice'),
                             (select string_agg(format('%1$s\M|"%1$s"', word), '|') from word)) as text)
 select pg_catalog.pg_describe_object('pg_catalog.pg_proc'::regclass, p.oid, 0) as name
 from pg_catalog.pg_proc p
 where p.pronamespace not in (to_regnamespace('sluice'), 'pg_catalog'::regnamespace, 'information_schema'::regnamespace)
-  and (p.prosrc ~* (select text from pattern)
+  and (regexp_replace(p.prosrc, '(''(?:[^'']|'''')*'')|--[^\n]*|/\*(?:[^*]|\*+[^*/])*\*+/', '\1 ', 'g')
+         ~* (select text from pattern)
        or exists (select from unnest(p.proconfig) c
                   where c ~ '^search_path='
                     and 'sluice' = any(array(select btrim(btrim(part), '"')
