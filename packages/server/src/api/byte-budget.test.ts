@@ -76,7 +76,7 @@ describe('a budget of bytes', () => {
     const waiting = two.share.admit(80);
     two.end();
     one.end();
-    await waiting;
+    await expect(waiting).rejects.toThrow('The client has left.');
     expect(two.share.isClosed).toBe(true);
     two.share.hold(80);
     expect(budget.held).toBe(0);
@@ -109,9 +109,25 @@ describe('a budget of bytes', () => {
     const response = new ServerResponse(new IncomingMessage(socket));
     response.assignSocket(socket);
     socket.emit('close');
-    const share = await budget.open(response);
-    await share.admit(80);
-    expect([share.isClosed, budget.held]).toEqual([true, 0]);
+    await expect(budget.open(response)).rejects.toThrow('The client has left.');
+    expect(budget.held).toBe(0);
+  });
+
+  test('a byte budget lets nothing be read for a client that left before its request asked for more', async () => {
+    const budget = new ByteBudget({ bytesMax: 100 });
+    const [one, two, three] = await Promise.all([open(budget), open(budget), open(budget)]);
+    one.end();
+    await expect(one.share.admit(80)).rejects.toThrow('The client has left.');
+    const admitted = two.share.admit(80);
+    two.end();
+    await expect(admitted).rejects.toThrow('The client has left.');
+    expect(budget.held).toBe(0);
+    await three.share.admit(100);
+    const response = new ServerResponse(new IncomingMessage(new Socket()));
+    const opening = budget.open(response);
+    response.emit('close');
+    await expect(opening).rejects.toThrow('The client has left.');
+    expect(budget.held).toBe(100);
   });
 
   test('requests that each hold a part of a byte budget do not wait for each other', async () => {

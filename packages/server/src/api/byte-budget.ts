@@ -44,13 +44,14 @@ export class ByteBudget {
 
   /**
    * The share of one request, until its answer has been sent or its client is gone.
-   * @throws {SluiceError} `overloaded` if nothing was freed in time
+   * @throws {SluiceError} `overloaded` if nothing was freed in time; `invalid_request` if the client has left
    */
   async open(response: ServerResponse): Promise<ByteShare> {
     const share = new ByteShare(this);
     if (response.closed) share.close();
     else response.once('close', () => share.close());
     if (!share.isClosed && this.#held >= this.#bytesMax) await this.take(0, share);
+    if (share.isClosed) throw clientLeft();
     return share;
   }
 
@@ -146,13 +147,18 @@ export class ByteShare {
     return this.#isClosed;
   }
 
-  /** Waits until this request may hold so many bytes in all. @throws {SluiceError} `overloaded` */
+  /**
+   * Waits until this request may hold so many bytes in all.
+   * @throws {SluiceError} `overloaded`; `invalid_request` if the client has left: nothing may be read for it
+   */
   readonly admit = async (bytes: number): Promise<void> => {
     const more = bytes - this.#bytes;
-    if (more <= 0 || this.#isClosed) return;
-    if (!(await this.#budget.take(more, this))) return;
-    this.#bytes += more;
-    if (this.#isClosed) this.#release();
+    if (this.#isClosed) throw clientLeft();
+    if (more <= 0) return;
+    if (await this.#budget.take(more, this)) this.#bytes += more;
+    if (!this.#isClosed) return;
+    this.#release();
+    throw clientLeft();
   };
 
   /** Sets the bytes that the request holds. */
@@ -172,4 +178,9 @@ export class ByteShare {
     this.#budget.free(this.#bytes);
     this.#bytes = 0;
   }
+}
+
+/** Ends the work for a client, which gets no answer. */
+function clientLeft(): SluiceError {
+  return new SluiceError('invalid_request', 'The client has left.');
 }
