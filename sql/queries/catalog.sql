@@ -36,9 +36,11 @@ cross join lateral (
              coalesce(pg_get_expr(d.adbin, d.adrelid), pg_get_expr(own.typdefaultbin, 0)) end,
            'identity', case a.attidentity when 'a' then 'always' when 'd' then 'by default' end,
            'isGenerated', a.attgenerated <> '',
-           -- An index refuses values that are too long for it.
-           'mayBeTooLong', a.attlen = -1 and a.atttypmod = -1
-             and exists (select from pg_index i where i.indrelid = t.oid and a.attnum = any(i.indkey::smallint[])),
+           -- An index refuses rows that are longer than a third of a page. A character has at most four bytes.
+           'mayBeTooLong', a.attlen = -1 and exists (
+             select from pg_index i where i.indrelid = t.oid and a.attnum = any(i.indkey::smallint[])
+               and (a.atttypmod = -1
+                    or b.typname in ('varchar', 'bpchar') and 4 * (b.modifier - 4) * i.indnatts > 2600)),
            'collation', (
              select jsonb_build_object('name', quote_ident(s.nspname) || '.' || quote_ident(o.collname),
                                        'isDeterministic', o.collisdeterministic)

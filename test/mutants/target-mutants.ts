@@ -40,6 +40,7 @@ export const targetMutants: Record<string, Mutant[]> = {
     ['agrees with a process whose targets have other keys', at('targets/lineOf', give('key', '[]'))],
   ],
   'spec/row-parents.test.ts': [
+    ['repeats a statement again and again', at('runChildren', drop('repeated', 'add'))],
     [
       'refuses a child without a second statement',
       at('runChildren', swap("decided.kind === 'refused' &&", 'false &&')),
@@ -100,7 +101,6 @@ export const targetMutants: Record<string, Mutant[]> = {
       'writes null into a column that the row leaves out',
       at('Parts/valueOf', swap('fallback === null ||', 'true ||')),
     ],
-    ['answers with rounded numbers', at('names/exactRow', always('large', 'length'))],
     [
       'takes a missing parent for a child that refers to the row',
       at('row-fault/codeOf', give('isOwn', 'false')),
@@ -109,7 +109,7 @@ export const targetMutants: Record<string, Mutant[]> = {
       'takes a change of a table for a fault of the write',
       at('TableTarget/#fault', swap('!isStale ||', 'true ||')),
     ],
-    ['keeps the statements for a table that has changed', at('Tables/refresh', drop('#statements', 'clear'))],
+    ['keeps the statements for a table that has changed', at('Tables/#read', drop('#statements', 'clear'))],
     [
       'tells of another row where a trigger has changed the key',
       at('runRows', never('total', 'written', 'undefined')),
@@ -131,11 +131,8 @@ export const targetMutants: Record<string, Mutant[]> = {
   ],
   'spec/call-targets.test.ts': [
     ['takes another number of results than of writes', at('call-target/take', never('results', 'length'))],
-    ['takes a result that is none', at('call-target/outcomeOf', never('applied'))],
-    [
-      'refuses for any error of the database',
-      at('call/refusalOf', when('!(cause instanceof DatabaseError)', 'DatabaseError', 'test')),
-    ],
+    ['takes a result that is none', at('call-target/outcomeOf', never('isAppliedResult'))],
+    ['refuses for any error of the database', at('call/refusalOf', never('raised', 'test'))],
     ['runs what ends the transaction', at('callHandler', always('word', 'undefined'))],
     [
       'runs what ends the transaction behind a comment',
@@ -153,5 +150,12 @@ export const targetMutants: Record<string, Mutant[]> = {
       ),
     ],
     ['binds no idempotency key of a call', at('call-target/take', never('keyOf'))],
+  ],
+  'spec/library-rows.test.ts': [['gives a program rounded numbers', at('parseExact', never('mayBeLong'))]],
+  'api/exact-json.test.ts': [
+    [
+      'breaks an answer into lines',
+      at('ExactJson/constructor', swap("replaceAll(/[\\r\\n]+/g, ' ')", 'trim()')),
+    ],
   ],
 };

@@ -5,11 +5,12 @@ import type { Session } from 'sluice/internal/store';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { fates, isAny, isHigh, isLow, useRowLeaders } from '../support/row-leaders.ts';
+import { rolePrefix } from '../support/postgres.ts';
 import { insertIntake } from '../support/row-write.ts';
 
 const leaders = useRowLeaders(
   useDatabase(),
-  ['parent', 'child', 'item', 'line', 'ticket'].map((table) => ({ table })),
+  ['parent', 'child', 'item', 'line', 'ticket', 'drift', 'chain'].map((table) => ({ table })),
   `
   create table parent (id integer primary key);
   create table child (id integer primary key, one integer references parent, two integer references parent);
@@ -19,7 +20,11 @@ const leaders = useRowLeaders(
     primary key (tenant, id), foreign key (tenant, item) references item);
   create table ticket (
     id integer primary key, n integer, tenant integer default 1, item integer default 7,
-    foreign key (tenant, item) references item)`,
+    foreign key (tenant, item) references item);
+  create sequence numbers start 1000;
+  grant usage on sequence numbers to ${rolePrefix}_writer;
+  create table drift (id integer primary key, n integer, one integer default nextval('numbers') references parent);
+  create table chain (id integer primary key default nextval('numbers') references parent, n integer)`,
 );
 const { make, lead, settle, rows } = leaders;
 
@@ -135,6 +140,23 @@ describe('a row that leaves a part of its foreign key to its key or to a default
     const after = await settle([waiting]);
     expect(fates([waiting], after)).toEqual([waiting.operation === 'update' ? 'updated' : 'created']);
   });
+
+  const drifting: [string, () => Write][] = [
+    ['a foreign key', () => make('drift', 'insert', { id: 1 })],
+    ['a foreign key in an array', () => make('drift', 'insert', [{ id: 1 }, { id: 2, one: null }])],
+    ['a key that is a foreign key', () => make('chain', 'insert', { n: 1 })],
+  ];
+  test.each(drifting)(
+    'a row whose default gives another value each time to %s is refused after a few tries',
+    async (_, write) => {
+      await rows(`select setval('numbers', 1000)`);
+      const [orphan, neighbour] = [write(), make('child', 'insert', { id: 1 })];
+      const report = await settle([orphan, neighbour]);
+      expect(fates([orphan, neighbour], report)).toEqual(['unresolved_reference', 'created']);
+      const [{ tries }] = (await rows(`select nextval('numbers') - 1001 as tries`)) as [{ tries: string }];
+      expect(Number(tries)).toBeLessThan(10);
+    },
+  );
 
   test('an upsert of an existing row needs no parent for a default that it does not set', async () => {
     await rows('insert into ticket values (1, 0, null, null)');

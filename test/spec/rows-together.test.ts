@@ -18,6 +18,7 @@ const named = [
   'tagged',
   'made',
   'needed',
+  'limited',
   'indexed',
   'long',
   'parted',
@@ -45,6 +46,8 @@ const leaders = useRowLeaders(
   create table indexed (id integer primary key, n integer);
   create index indexed_share on indexed ((100 / n));
   create table long (id integer primary key, n text);
+  create table limited (id integer primary key, n varchar(3000));
+  create index on limited (id, n);
   create index long_n on long (n);
   create table policed (id integer primary key, n integer);
   alter table policed enable row level security;
@@ -165,6 +168,7 @@ describe.each([
     ['a column that takes no null', 'needed', { n: null }],
     ['an expression of an index', 'indexed', { n: 0 }],
     ['the greatest length of an index', 'long', { n: long }],
+    ['the greatest length of an index, in a column with a limit', 'limited', { n: long }],
   ];
   test.each(refused)('%s refuses one of several upserts of a row, and no other', async (_, table, wrong) => {
     const right = { n: 1 };

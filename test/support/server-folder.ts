@@ -24,7 +24,7 @@ async function removeLeft(prefix: string): Promise<void> {
   for (const name of await readdir(memory)) {
     const maker = name.startsWith(prefix) ? /^\d+(?=-)/.exec(name.slice(prefix.length)) : null;
     if (maker !== null && !isAlive(Number(maker[0])))
-      await rm(join(memory, name), { recursive: true, force: true });
+      await rm(join(memory, name), { recursive: true, force: true }).catch(() => undefined);
   }
 }
 

@@ -10,8 +10,9 @@ let texts: string[] | null = null;
 export class ExactJson {
   readonly text: string;
 
+  /** Line breaks of the text become spaces, because each answer in NDJSON is one line. Within strings they are escaped. */
   constructor(text: string) {
-    this.text = text;
+    this.text = text.replaceAll(/[\r\n]+/g, ' ');
   }
 
   toJSON(): unknown {

@@ -44,7 +44,8 @@ export function cutJson(text: string): JsonPiece[] {
   return pieces;
 }
 
-function endOfString(text: string, quote: number): number {
+/** The place of the quote that ends the string. */
+export function endOfString(text: string, quote: number): number {
   let at = quote + 1;
   for (; at < text.length && text.charCodeAt(at) !== QUOTE; at++) if (text.charCodeAt(at) === BACKSLASH) at++;
   return at;

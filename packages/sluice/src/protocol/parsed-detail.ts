@@ -1,4 +1,5 @@
 /** The detail of an outcome as programs get it: with parsed rows and answers. */
+import { endOfString } from './cut-json.ts';
 import type { Outcome, OutcomeDetail } from './write.ts';
 
 /** The subject of a refusal, and the parsed rows or the parsed answer of a write. */
@@ -24,16 +25,28 @@ export function parsedDetail(detail: OutcomeDetail): ParsedDetail {
 
 /** The value of a JSON text; a number that JavaScript would round is a string. */
 export function parseExact(text: string): unknown {
-  return JSON.parse(mayBeLong.test(text) ? text.replace(stringOrNumber, quoteRounded) : text);
+  return JSON.parse(mayBeLong.test(text) ? quoteNumbers(text) : text);
+}
+
+/** Strings are skipped by hand, because an expression for them needs memory for each character. */
+function quoteNumbers(text: string): string {
+  const parts: string[] = [];
+  let at = 0;
+  for (let quote; (quote = text.indexOf('"', at)) !== -1;) {
+    const end = endOfString(text, quote) + 1;
+    parts.push(text.slice(at, quote).replace(numbers, quoteRounded), text.slice(quote, end));
+    at = end;
+  }
+  parts.push(text.slice(at).replace(numbers, quoteRounded));
+  return parts.join('');
 }
 
 /** As many digits fit into a JavaScript number. */
 const digitsMax = 15;
 const mayBeLong = /[\d.]{16}|\d[eE]/;
-const stringOrNumber = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
+const numbers = /-?\d[\d.eE+-]*/g;
 
 function quoteRounded(token: string): string {
-  if (token.startsWith('"')) return token;
   const own = String(Number(token));
   const isSpelledAlike = digitsOf(own) === digitsOf(token) && (!own.includes('e') || /e/i.test(token));
   const isHeld = token.length <= digitsMax || isSpelledAlike;

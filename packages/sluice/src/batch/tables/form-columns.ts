@@ -1,6 +1,6 @@
 /** The columns of a table that the statement for a form reads, fills and compares. */
 import type { Column } from '#targets';
-import { columnOf, defaultOf } from './names.ts';
+import { columnOf, defaultOf, hasConstantDefault } from './names.ts';
 import type { Parent, StatementOptions } from './statement-options.ts';
 
 export interface FormColumns {
@@ -22,9 +22,10 @@ export function formColumns({
   const isInsert = form.operation === 'insert' || form.operation === 'upsert';
   const names = new Set(isInsert ? form.columns : [...catalog.key, ...form.columns]);
   const read = catalog.columns.filter(({ name }) => names.has(name));
-  // A default may refer to a row, too. A row that already exists keeps its value.
+  // A default may refer to a row, too, but nobody brings that row if the default gives another value each time. A row that
+  // already exists keeps its value.
   const isNew = form.operation === 'insert' || form.ignoresExisting;
-  const hasValue = (name: string): boolean => names.has(name) || columnOf(catalog, name).default !== null;
+  const hasValue = (name: string): boolean => names.has(name) || hasConstantDefault(columnOf(catalog, name));
   const keys = parents.map(({ foreignKey }) => foreignKey.columns);
   const referring = new Set(isNew ? keys.filter((columns) => columns.every(hasValue)).flat() : []);
   const given = catalog.columns.filter(
@@ -40,7 +41,7 @@ export function formColumns({
   // An update that changes a part of a foreign key may have the other part in its key.
   const valued = new Set(isNew || !isInsert ? known.map(({ name }) => name) : form.columns);
   const isKnown = ({ foreignKey: { columns } }: Parent): boolean =>
-    columns.every((name) => valued.has(name)) &&
+    columns.every((name) => valued.has(name) && (!isInsert || hasValue(name))) &&
     (isNew || columns.some((name) => form.columns.includes(name)));
   return {
     read,

@@ -55,6 +55,13 @@ export function defaultOf(catalog: TableCatalog, column: Column): string | null 
   return column.default === null ? null : `(${column.default})`;
 }
 
+/** Whether each row that leaves the column out gets one and the same value: a literal, as `pg_get_expr` writes it. */
+export function hasConstantDefault({ default: expression, identity }: Column): boolean {
+  const literals =
+    /^(?:'(?:[^']|'')*'(?:::[\w". ]+(?:\([\d,]+\))?)?|\(?-?[\d.]+\)?(?:::[\w". ]+)?|true|false)$/;
+  return identity === null && expression !== null && literals.test(expression);
+}
+
 /**
  * Some columns of a row as an object, whose numbers are strings if a JavaScript number cannot hold them.
  * @param alias Alias of the row in the statement.

@@ -34,7 +34,8 @@ export interface RunResult {
 /**
  * Runs the statement of a group, and decides its writes without a parent. Another leader may commit the parent, and so
  * take its write out of the intake, after the statement and before this look at the intake. So before a refusal the
- * statement runs once more: it must still miss a parent that was not pending.
+ * statement runs once more: it must still miss a parent that was not pending. It never runs a third time, because a
+ * default may give another value each time.
  */
 export async function runChildren(
   lent: LentTransaction,
@@ -47,6 +48,7 @@ export async function runChildren(
   const pending = new Map<string, boolean>();
   const fates: RowFate[] = [];
   const orphans = new Map<string, Fate>();
+  const repeated = new Set<WriteHeader>();
   for (let writes = run.writes; writes.length > 0;) {
     const ran = await runRows(lent, { ...run, writes });
     fates.push(...ran.filter(({ state }) => state !== 'parent'));
@@ -61,8 +63,10 @@ export async function runChildren(
     for (const { fate, absent } of missed) {
       const { write } = fate;
       const decided = fateOf(write, absent, unsettled, (id) => pending.get(id) === true);
-      if (decided.kind === 'refused' && absent.some(({ id }) => id !== null && fresh.has(id))) {
+      const isNews = absent.some(({ id }) => id !== null && fresh.has(id));
+      if (decided.kind === 'refused' && isNews && !repeated.has(write)) {
         again.push(write);
+        repeated.add(write);
         continue;
       }
       fates.push(fate);
