@@ -1,6 +1,6 @@
 // Faults that somebody could make in writes to tables, functions and handlers, below the test that has to notice them.
 
-import { always, drop, give, never, put, swap, when } from './edits.ts';
+import { always, drop, give, never, put, swap } from './edits.ts';
 import { at, type Mutant } from './mutant.ts';
 
 /** By the test file that must fail: its name, with as much of its path as tells it from others. */
