@@ -177,7 +177,8 @@ export const clock = new Clock();
 
 /** Replaces Node's time and random numbers by virtual time and those of the seed, for the rest of this process. */
 export function takeOverTime(): void {
-  const set = (run: () => void, delayMs = 0): object => timer(clock.after(delayMs, run, clock.process));
+  const set = (run: () => void, delayMs = 0): object =>
+    timer(clock.after(delayMs, run, clock.process), delayMs);
   const clear = (timer: { event?: Event } | null | undefined): void => {
     if (timer?.event !== undefined) timer.event.isCancelled = true;
   };
@@ -186,7 +187,7 @@ export function takeOverTime(): void {
       set(() => run(...args), delayMs),
     setImmediate: (run: (...args: unknown[]) => void, ...args: unknown[]) => set(() => run(...args)),
     setInterval(run: () => void, intervalMs: number) {
-      const handle = timer(clock.after(intervalMs, again, clock.process));
+      const handle = timer(clock.after(intervalMs, again, clock.process), intervalMs);
       function again(): void {
         handle.event = clock.after(intervalMs, again, clock.process);
         run();
@@ -215,6 +216,23 @@ export function takeOverTime(): void {
   syncBuiltinESMExports();
 }
 
-function timer(event: Event): { event: Event; ref: () => void; unref: () => void } {
-  return { event, ref: () => undefined, unref: () => undefined };
+interface Timer {
+  event: Event;
+  ref: () => void;
+  unref: () => void;
+  refresh: () => void;
+}
+
+function timer(event: Event, delayMs: number): Timer {
+  const made: Timer = {
+    event,
+    ref: () => undefined,
+    unref: () => undefined,
+    refresh() {
+      const { run, process } = made.event;
+      made.event.isCancelled = true;
+      made.event = clock.after(delayMs, run, process);
+    },
+  };
+  return made;
 }
