@@ -10,7 +10,7 @@ import type pg from 'pg';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
-import { moveStore } from '../../packages/server/src/cli/stores/move-store.ts';
+import { moveStore, type MoveOptions } from '../../packages/server/src/cli/stores/move-store.ts';
 import { readStores } from '../../packages/server/src/cli/stores/stores-file.ts';
 import { runHere } from '../support/run-here.ts';
 import { openConnection, sql } from '../support/sql.ts';
@@ -60,6 +60,24 @@ async function setup(): Promise<Scene> {
       expect(fences).toEqual([]);
     },
   };
+}
+
+/** Moves the store to the target, as the command does. */
+function moveOwn({ target, file }: Scene, more: Partial<MoveOptions>): ReturnType<typeof moveStore> {
+  const from = readStores(file).get('own')!;
+  return moveStore({
+    file,
+    from,
+    to: { ...from, url: target.url, listenUrl: target.url, operatorUrl: target.url },
+    entryAfter: () => ({ databaseUrlFile: 'target.url' }),
+    waitMs: 10_000,
+    fileReadMs: 0,
+    editWaitMs: 0,
+    onStep: () => undefined,
+    onProgress: () => undefined,
+    signal: new AbortController().signal,
+    ...more,
+  });
 }
 
 const steps = ['the mark in the file', 'the pause', 'the closing of the source', 'the commit of the copy'];
@@ -131,24 +149,16 @@ test.each([
 });
 
 test('a move waits at its end while another command edits the stores file, and commits its copy only then', async () => {
-  const { target, file, entry } = await setup();
-  const from = readStores(file).get('own')!;
+  const scene = await setup();
+  const { target, file, entry } = scene;
   const draft = `${file}.new`;
   const copied: string[] = [];
-  const moving = moveStore({
-    file,
-    from,
-    to: { ...from, url: target.url, listenUrl: target.url, operatorUrl: target.url },
-    entryAfter: () => ({ databaseUrlFile: 'target.url' }),
-    waitMs: 10_000,
-    fileReadMs: 0,
+  const moving = moveOwn(scene, {
     editWaitMs: 60_000,
     onStep(step) {
       if (step === 'closed the source') writeFileSync(draft, '');
       if (step.startsWith('copied')) copied.push(step);
     },
-    onProgress: () => undefined,
-    signal: new AbortController().signal,
   });
   await Promise.race([moving, eventually(async () => expect(copied).toHaveLength(1))]);
   expect(await sql(target.url, 'select from sluice.audit')).toEqual([]);
@@ -160,25 +170,14 @@ test('a move waits at its end while another command edits the stores file, and c
 
 /** A move that is stopped while its statement in the source waits for a lock, with locks of its own. */
 async function stopInCopy(
-  { source, target, file }: Scene,
+  scene: Scene,
   before: () => Promise<void>,
 ): Promise<{ error: Error; blocker: pg.Client }> {
+  const { source } = scene;
   const blocker = await openConnection(source.url);
   await blocker.query('begin; lock table sluice.student_school in access exclusive mode');
   const stop = new AbortController();
-  const from = readStores(file).get('own')!;
-  const moving = moveStore({
-    file,
-    from,
-    to: { ...from, url: target.url, listenUrl: target.url, operatorUrl: target.url },
-    entryAfter: () => ({ databaseUrlFile: 'target.url' }),
-    waitMs: 10_000,
-    fileReadMs: 0,
-    editWaitMs: 0,
-    onStep: () => undefined,
-    onProgress: () => undefined,
-    signal: stop.signal,
-  }).then(
+  const moving = moveOwn(scene, { signal: stop.signal }).then(
     () => new Error('It was not stopped'),
     (error: unknown) => error as Error,
   );

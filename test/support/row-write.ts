@@ -1,11 +1,11 @@
 // Row writes as a node puts them into the intake, made without a node.
 
+import { createHash, randomUUID } from 'node:crypto';
 import type { Write } from 'sluice/internal/protocol';
 import { laneOf } from 'sluice/model';
 import type { Session } from 'sluice/internal/store';
 import { formText, keyText, rowKey, type RowForm, type TableCatalog } from 'sluice/internal/targets';
-
-import { createHash, randomUUID } from 'node:crypto';
+import { insertStatements } from '../../packages/sluice/src/client/insert-statements.ts';
 
 export type RowBody = Readonly<Record<string, unknown>>;
 
@@ -89,28 +89,6 @@ function referencesOf(table: TableCatalog, tables: readonly TableCatalog[], row:
 
 /** Puts writes into the intake, in this order. */
 export async function insertIntake(session: Session, writes: readonly Write[]): Promise<void> {
-  const of = <V>(value: (write: Write) => V): V[] => writes.map(value);
-  await session.run('insertIntake', [
-    of((write) => write.writeId),
-    of((write) => write.lane),
-    of((write) => write.operation),
-    of((write) => write.resource),
-    of((write) => write.documentId),
-    of((write) => write.referentialId),
-    of((write) => write.superclassId),
-    of((write) => `{${write.referenceIds.join()}}`),
-    of((write) => write.contentHash),
-    of((write) => write.ifMatch),
-    of((write) => write.client),
-    of((write) => write.idempotencyKey),
-    of((write) => (write.referenceDeadline === null ? null : 60)),
-    of((write) => write.node),
-    of((write) => write.body),
-    [],
-    false,
-    [],
-    [],
-    of((write) => write.form),
-    false,
-  ]);
+  const options = { isDurable: true, withHint: false, isAgain: false, looksForKeys: false };
+  await session.flight(insertStatements(writes, { ...options, now: Date.now() }));
 }
