@@ -205,6 +205,7 @@ const echoChannel = 'echo';
 export function notifyListener(_options: ListenerOptions) {
   const callbacks = new Map<string, (payload: string | null) => void>();
   const heard = new Set<string>();
+  let unheard = 0;
   let connection: Connection | null = null;
   let isConnected = false;
   let isEchoAwaited = false;
@@ -282,14 +283,22 @@ export function notifyListener(_options: ListenerOptions) {
         if (heard.has(channel)) continue;
         heard.add(channel);
         callbacks.set(channel, (payload) => onHint(channel, payload));
-        connection?.send('listen', [channel], echoMs).then(
-          () => onHint(channel, null),
-          () => undefined,
-        );
+        if (connection === null) continue;
+        unheard += 1;
+        connection
+          .send('listen', [channel], echoMs)
+          .finally(() => (unheard -= 1))
+          .then(
+            () => onHint(channel, null),
+            () => undefined,
+          );
       }
     },
     get isListening() {
       return isConnected && !isEchoMissing && !isClosed;
+    },
+    get isHearing() {
+      return this.isListening && unheard === 0;
     },
     get isDeaf() {
       return !isClosed && (!isConnected || isEchoMissing);
@@ -308,6 +317,7 @@ export function silentListener() {
     listen: () => Promise.resolve(),
     hear: () => undefined,
     isListening: false,
+    isHearing: false,
     isDeaf: false,
     close: () => Promise.resolve(),
   };

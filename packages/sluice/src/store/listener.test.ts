@@ -130,7 +130,9 @@ describe('a listener', () => {
         payload,
       ]);
     hear('a', 'b');
+    expect(listener).toMatchObject({ isListening: true, isHearing: false });
     await eventually(() => expect(told).toEqual(['a from now on', 'b from now on']));
+    expect(listener.isHearing).toBe(true);
     hear('b', 'c');
     await eventually(() => expect(told.slice(2)).toEqual(['c from now on']));
     await notifyAll('one');

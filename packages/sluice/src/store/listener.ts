@@ -21,6 +21,8 @@ export interface Listener {
   hear(wanted: Iterable<string>, onHint: (channel: string, payload: string | null) => void): void;
   /** Hints arrive, as far as is known. */
   readonly isListening: boolean;
+  /** Every channel of {@link hear} is heard; a hint of another may have come before its LISTEN. */
+  readonly isHearing: boolean;
   /** Hints are wanted and do not arrive now. The owner polls more often meanwhile. */
   readonly isDeaf: boolean;
   close(): Promise<void>;
@@ -53,6 +55,8 @@ class NotifyListener implements Listener {
   readonly #callbacks = new Map<string, (payload: string | null) => void>();
   /** Channels of `hear`, whose set may change. */
   readonly #heard = new Set<string>();
+  /** Number of LISTENs of `hear` under way. */
+  #unheard = 0;
   #connecting: Promise<void> | null = null;
   #isConnected = false;
   #isClosed = false;
@@ -107,6 +111,10 @@ class NotifyListener implements Listener {
 
   get isListening(): boolean {
     return this.#isConnected && !this.#echo.isMissing && !this.#isClosed;
+  }
+
+  get isHearing(): boolean {
+    return this.isListening && this.#unheard === 0;
   }
 
   get isDeaf(): boolean {
@@ -177,12 +185,17 @@ class NotifyListener implements Listener {
     this.#heard.add(channel);
     this.#callBack(channel, onHint);
     // Without a connection, the next one will listen to the channel.
-    this.#subscriber.listenTo(this.#onWire(channel))?.then(
-      () => onHint(null),
-      () => {
-        if (this.#isConnected) this.#sockets.destroy();
-      },
-    );
+    const listening = this.#subscriber.listenTo(this.#onWire(channel));
+    if (listening === undefined) return;
+    this.#unheard += 1;
+    listening
+      .finally(() => (this.#unheard -= 1))
+      .then(
+        () => onHint(null),
+        () => {
+          if (this.#isConnected) this.#sockets.destroy();
+        },
+      );
   }
 
   #ceaseToHear(channel: string): void {
@@ -203,6 +216,7 @@ export function silentListener(): Listener {
     listen: () => Promise.resolve(),
     hear: () => undefined,
     isListening: false,
+    isHearing: false,
     isDeaf: false,
     close: () => Promise.resolve(),
   };

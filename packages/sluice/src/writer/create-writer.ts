@@ -214,6 +214,7 @@ class WriterProcess implements Writer {
       pollIntervalMs: this.#options.pollIntervalMs ?? defaults.pollIntervalMs,
       settle,
       isListening: () => this.#listener.isListening,
+      isHearing: () => this.#listener.isHearing,
       isDeaf: () => this.#listener.isDeaf,
       isBackendWorking: async (pid) => {
         const [row] = await this.#database.run('isBackendWorking', [pid], backendLookTimeoutMs);

@@ -17,6 +17,7 @@ interface Setup {
   /** What the next batches come to. */
   batch: { seen: number; deferred?: number; woken?: number; hasOtherLanes?: boolean };
   isListening: boolean;
+  isHearing: boolean;
   /** The clock by which it gathers; a batch takes ten milliseconds. */
   now: number;
 }
@@ -37,6 +38,7 @@ function setup(): Setup {
     wokenBy: [],
     batch: { seen: 1 },
     isListening: true,
+    isHearing: true,
     now: 0,
     drain: null!,
   };
@@ -53,6 +55,7 @@ function setup(): Setup {
     lockedLanes,
     reads,
     isListening: () => made.isListening,
+    isHearing: () => made.isHearing,
     onWoken: (by) => void made.wokenBy.push(by),
   });
   return made;
@@ -154,9 +157,11 @@ describe('the drain', () => {
     await wakeBy(finding());
     await wakeBy(finding({ hasOverdue: true }));
     await wakeBy(finding({ hasOverdue: true, hasResumed: true }));
+    made.isHearing = false;
+    await wakeBy(finding({ hasOverdue: true }));
     made.isListening = false;
     await wakeBy(finding({ hasOverdue: true }));
     await made.drain.settleNext([1], false, null);
-    expect(made.wokenBy).toEqual(['hint', 'hint', 'missed_hint', 'hint', 'poll']);
+    expect(made.wokenBy).toEqual(['hint', 'hint', 'missed_hint', 'hint', 'hint', 'poll']);
   });
 });

@@ -5,7 +5,10 @@ import type { LaneSessionOptions } from './lane-session-options.ts';
 import type { LockedLanes } from './locked-lanes.ts';
 import type { Hints } from './wakeups.ts';
 
-export interface DrainOptions extends Pick<LaneSessionOptions, 'batchWritesMax' | 'isListening' | 'onWoken'> {
+export interface DrainOptions extends Pick<
+  LaneSessionOptions,
+  'batchWritesMax' | 'isListening' | 'isHearing' | 'onWoken'
+> {
   batches: LaneBatches;
   lockedLanes: LockedLanes;
   /** Hints that the intake has new writes. */
@@ -62,9 +65,9 @@ export class Drain {
 
   /** A ready write that a heartbeat finds means a missed hint only if the hint had time to come. */
   #noteWakeup(found: Found | null): void {
-    const { isListening, onWoken, reads } = this.#options;
+    const { isListening, isHearing, onWoken, reads } = this.#options;
     if (reads.isPending) onWoken('hint');
     else if (!isListening()) onWoken('poll');
-    else onWoken(found?.hasOverdue === true && !found.hasResumed ? 'missed_hint' : 'hint');
+    else onWoken(isHearing() && found?.hasOverdue === true && !found.hasResumed ? 'missed_hint' : 'hint');
   }
 }

@@ -17,6 +17,8 @@ export interface LaneSessionOptions {
   settle: SettleOptions;
   /** Whether hints arrive; without them, a rest starts only after an empty read. */
   isListening: () => boolean;
+  /** Whether the hints of all its lanes arrive; those that came before their LISTEN are not missed. */
+  isHearing: () => boolean;
   /** Whether hints are wanted and do not arrive now; then the session polls more often. */
   isDeaf: () => boolean;
   /** Whether this backend is at work; asked on another connection, when an answer is missing. */
