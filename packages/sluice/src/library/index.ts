@@ -46,10 +46,12 @@ export {
 export {
   doctor,
   migrate,
+  openDatabase,
   status,
   type DoctorOptions,
   type MigrateOptions,
+  type OpenDatabaseOptions,
   type StatusOptions,
 } from './operate.ts';
 export type { Diagnosis, Finding, LaneStatus, Status, StuckCounts, Verdict } from '#operator';
-export { applyRoles, type MigrateResult } from '#store';
+export { applyRoles, type Database, type MigrateResult } from '#store';

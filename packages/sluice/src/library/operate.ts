@@ -1,4 +1,4 @@
-/** The functions for operators of a program that embeds Sluice: `migrate()`, `status()`, `doctor()`. */
+/** The functions for operators of a program that embeds Sluice: `migrate()`, `status()`, `doctor()`, `openDatabase()`. */
 import {
   Database,
   explained,
@@ -117,19 +117,37 @@ export async function doctor(options: DoctorOptions): Promise<Diagnosis> {
   );
 }
 
-async function withDatabase<T>(
-  what: string,
-  options: DatabasePlace,
-  ask: (database: Database) => Promise<T>,
-): Promise<T> {
+export interface OpenDatabaseOptions extends DatabasePlace {}
+
+const openOptions = z.strictObject(place);
+
+/**
+ * The database for the functions of `sluice/operator`: `listStuck(database)`. It connects when a function needs it, with
+ * one connection. End it with `await database.close()`, or by `await using`.
+ * @throws {SluiceError} `configuration_invalid` that names the option
+ */
+export function openDatabase(options: OpenDatabaseOptions): Database {
+  checkOptions('open the database', openOptions, options);
+  return open('open the database', options);
+}
+
+function open(what: string, options: DatabasePlace): Database {
   const { schema } = options;
-  const database = new Database({
+  return new Database({
     url: urlOf(what, options),
     ...(schema === undefined ? {} : { schema }),
     applicationName: 'sluice operator',
     connectionsMax: 1,
     looksForPooler: true,
   });
+}
+
+async function withDatabase<T>(
+  what: string,
+  options: DatabasePlace,
+  ask: (database: Database) => Promise<T>,
+): Promise<T> {
+  const database = open(what, options);
   try {
     return await explained(ask(database));
   } finally {
