@@ -5,11 +5,13 @@ import { tmpdir } from 'node:os';
 import {
   createClient,
   doctor,
+  openDatabase,
   type Client,
   type CreateClientOptions,
   type SluiceError,
   type StandardSchema,
 } from 'sluice';
+import { pauseLanes, resumeLanes } from 'sluice/operator';
 import { createWriter } from 'sluice/writer';
 import { describe, expect, expectTypeOf, onTestFinished, test } from 'vitest';
 import * as z from 'zod';
@@ -131,10 +133,10 @@ describe('a client', () => {
   });
 
   test.each([
-    ['idempotencyKey', 7, 'is not a string'],
+    ['idempotencyKey', 7, 'is not a string of one or more characters'],
     ['idempotencyKy', 'once', 'is not known'],
     ['waitForReferencesSeconds', -1, 'is not a number of 0 or more'],
-    ['ifMatch', '', 'is not a string'],
+    ['ifMatch', '', 'is not a string of one or more characters'],
   ])('a client names the wrong option %s of a write to a document: %j', async (option, value, reason) => {
     const client = await start();
     const options = { [option]: value } as object;
@@ -210,6 +212,62 @@ describe('a client', () => {
     expect(await late.answer()).toMatchObject({ result: 'created' });
   });
 
+  test('a client names the wrong field or option of a write that it is to submit', async () => {
+    const order = { endpoint: 'shop/orders', document: { number: 91 } };
+    const row = { table: 'orders', row: { number: 'A' } };
+    const cases: [unknown, object, string][] = [
+      [order, { idempotencykey: 'k' }, 'Cannot write to shop/orders: option idempotencykey is not known'],
+      [order, { idempotencyKey: 5 }, 'option idempotencyKey is not a string of one or more characters'],
+      [order, { waitForReferencesSeconds: 'x' }, 'waitForReferencesSeconds is not a number of 0 or more'],
+      [order, { signal: AbortSignal.abort() }, 'option signal is not known'],
+      [order, { returning: true }, 'option returning is not known'],
+      [order, { transactionMs: 1.5 }, 'option transactionMs is not a whole number of milliseconds'],
+      [row, { retuning: true }, 'Cannot write to orders: option retuning is not known'],
+      [row, { ifMatch: '*' }, 'option ifMatch is not known'],
+      [null, {}, 'Cannot submit the write: the write is not an object'],
+      [{}, {}, 'give one of endpoint, table and target'],
+      [{ ...order, ...row }, {}, 'give one of endpoint, table and target'],
+      [{ endpoint: 'shop/orders', documnet: {} }, {}, 'field documnet is not known for upsert'],
+      [{ endpoint: 'shop/orders', operation: 'update', document: {} }, {}, 'field id is missing'],
+      [{ ...order, operation: 'upsrt' }, {}, 'operation is not upsert or update or delete'],
+      [{ ...row, operation: 'remove' }, {}, 'operation is not insert or upsert or update or delete'],
+      [
+        { ...row, operation: 'upsert', onconflict: ['number'] },
+        {},
+        'field onconflict is not known for upsert',
+      ],
+      [{ ...row, onConflict: ['number'] }, {}, 'field onConflict is not known for insert'],
+      [{ ...row, columns: 'number' }, {}, 'field columns is not a list of names of columns'],
+      [{ table: 'orders', operation: 'delete' }, {}, 'field key is missing'],
+      [{ target: 'app.count', bdy: 1 }, {}, 'field bdy is not known for call'],
+    ];
+    const client = await start();
+    const query = () => Promise.reject(new Error('Nothing is sent'));
+    for (const [write, options, sentence] of cases) {
+      const submitted = client.submit(write as never, { client: { query }, ...options });
+      expect(await errorOf(submitted)).toMatchObject({
+        code: 'invalid_request',
+        message: expect.stringContaining(sentence) as string,
+      });
+    }
+  });
+
+  test('a program passes the database that it opened to the functions of sluice/operator', async () => {
+    const ofLane = {
+      code: 'invalid_request',
+      message: expect.stringMatching(/no lane of this number/) as string,
+    };
+    await start();
+    await using operator = openDatabase({ connectionString: database.url });
+    expect(await pauseLanes(operator, [1, 3], 'a program')).toEqual([1, 3]);
+    expect(await resumeLanes(operator, [3, 1], 'a program')).toEqual([1, 3]);
+    for (const lane of [40_000, -1, 1.5, 2 ** 40])
+      expect(await errorOf(pauseLanes(operator, [1, lane], 'a program'))).toMatchObject(ofLane);
+    expect(() => openDatabase({ connectionString: '', schma: 'x' } as never)).toThrow(
+      'Cannot open the database: option',
+    );
+  });
+
   test('a client takes its connection from a pool', async () => {
     const pool = new pg.Pool({ connectionString: database.apiUrl });
     const { host, port, user, password, database: name } = new pg.Client(database.apiUrl);
@@ -225,6 +283,7 @@ describe('a client', () => {
   test.each<[string, object, RegExp]>([
     ['an option that is not known', { waitMilliseconds: 1 }, /option waitMilliseconds is not known/],
     ['an option of another type', { waitMs: 'long' }, /option waitMs is invalid/],
+    ['a logger of two methods', { logger: { info: () => null, warn: () => null } }, /option logger .*pino/],
     ['a mode that there is not', { mode: 'fast' }, /option mode is invalid/],
     ['a pool beside a connection string', { pool: new pg.Pool() }, /either connectionString or pool/],
     ['a schema of an endpoint that there is not', { schemas: { 'shop/carts': z.object({}) } }, /shop\/carts/],
