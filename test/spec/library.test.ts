@@ -3,6 +3,7 @@
 import pg from 'pg';
 import { tmpdir } from 'node:os';
 import {
+  applyRoles,
   createClient,
   doctor,
   openDatabase,
@@ -11,12 +12,12 @@ import {
   type SluiceError,
   type StandardSchema,
 } from 'sluice';
-import { pauseLanes, resumeLanes } from 'sluice/operator';
+import { discardWrites, drainWriter, listStuck, pauseLanes, resumeLanes, retryWrites } from 'sluice/operator';
 import { createWriter } from 'sluice/writer';
 import { describe, expect, expectTypeOf, onTestFinished, test } from 'vitest';
 import * as z from 'zod';
 import { useDatabase } from '../support/database.ts';
-import { databaseUrl } from '../support/postgres.ts';
+import { databaseUrl, rolePrefix } from '../support/postgres.ts';
 import { fresh } from '../support/world.ts';
 
 const database = useDatabase();
@@ -198,6 +199,14 @@ describe('a client', () => {
       return submitted;
     };
     const done = await submitIn('commit');
+    for (const waits of [{ waitms: 1 }, { waitMs: 'x' }, { signal: 5 }, null]) {
+      expect(await errorOf(done.answer(waits as object))).toMatchObject({
+        code: 'invalid_request',
+        message: expect.stringMatching(
+          /^Cannot wait for the answer to [-\da-f]+: (option \w+ is|the options are) not/,
+        ) as string,
+      });
+    }
     expect(await done.answer()).toMatchObject({ result: 'created', version: 1, writeId: done.writeId });
     const undone = await submitIn('rollback');
     expect(await errorOf(undone.answer({ waitMs: 100 }))).toMatchObject({ code: 'write_not_found' });
@@ -263,6 +272,26 @@ describe('a client', () => {
     expect(await resumeLanes(operator, [3, 1], 'a program')).toEqual([1, 3]);
     for (const lane of [40_000, -1, 1.5, 2 ** 40])
       expect(await errorOf(pauseLanes(operator, [1, lane], 'a program'))).toMatchObject(ofLane);
+    const act = { actor: 'a program' };
+    const all = { matching: { lnae: 3 } } as object as { matching: object };
+    const wrong: [Promise<unknown>, string][] = [
+      [discardWrites(operator, all, act), 'Cannot filter: lnae is not known'],
+      [
+        discardWrites(operator, { matching: { lane: 3 } }, { ...act, dryrun: true } as never),
+        'dryrun is not known',
+      ],
+      [discardWrites(operator, {} as never, act), 'give either writeIds or matching'],
+      [retryWrites(operator, all, act), 'Cannot filter: lnae is not known'],
+      [retryWrites(operator, { writeIds: [] }, {} as never), 'give the name of the actor'],
+      [listStuck(operator, { lnae: 3 } as object), 'Cannot filter: lnae is not known'],
+      [pauseLanes(operator, [1], ''), 'give the name of the actor'],
+      [drainWriter(operator, 'any', undefined as never), 'give the name of the actor'],
+    ];
+    for (const [call, sentence] of wrong)
+      expect(await errorOf(call)).toMatchObject({
+        code: 'invalid_request',
+        message: expect.stringContaining(sentence) as string,
+      });
     expect(() => openDatabase({ connectionString: '', schma: 'x' } as never)).toThrow(
       'Cannot open the database: option',
     );
@@ -291,6 +320,19 @@ describe('a client', () => {
     const given = { connectionString: database.apiUrl, model: shop, ...options };
     expect((await errorOf(createClient(given))).message).toMatch(message);
   });
+});
+
+test('a program applies the roles by the options of migrate, and a wrong option is named', async () => {
+  const pool = new pg.Pool({ connectionString: database.url });
+  onTestFinished(() => pool.end());
+  await applyRoles({ pool, prefix: rolePrefix });
+  const wrong: [object, RegExp][] = [
+    [{}, /apply the roles: give either connectionString or pool/],
+    [{ pool, prefx: 'x' }, /option prefx is not known/],
+    [{ pool, passwords: { opz: 'x' } }, /option opz is not known/],
+  ];
+  for (const [options, message] of wrong)
+    expect((await errorOf(applyRoles(options as never))).message).toMatch(message);
 });
 
 describe('a start that fails', () => {

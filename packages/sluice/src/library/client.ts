@@ -130,6 +130,7 @@ class EmbeddedClient<D extends DocumentTypes> implements Client<D> {
     return {
       writeId,
       answer: async (waits = {}) => {
+        checkRowOptions('answer', writeId, waits);
         const outcome = await this.#client.join(writeId, waits);
         return 'target' in write ? answerCall(outcome) : answerRow(this.#client, prepared, outcome);
       },
@@ -154,7 +155,10 @@ class EmbeddedClient<D extends DocumentTypes> implements Client<D> {
     );
     return {
       writeId,
-      answer: async (waits = {}) => answerOf(await this.#client.join(writeId, waits)),
+      answer: async (waits = {}) => {
+        checkRowOptions('answer', writeId, waits);
+        return answerOf(await this.#client.join(writeId, waits));
+      },
     };
   }
 
@@ -210,7 +214,7 @@ class EmbeddedClient<D extends DocumentTypes> implements Client<D> {
 
 /** @throws {SluiceError} `endpoint_not_found` */
 function resourceOf(model: Model, endpoint: string): Resource {
-  const resource = model.findEndpoint(endpoint);
+  const resource = model.findEndpoint(String(endpoint));
   if (resource !== undefined) return resource;
   throw new SluiceError('endpoint_not_found', `Cannot find the endpoint in the model: ${endpoint}`);
 }

@@ -42,12 +42,13 @@ export const rowOptionForms = {
   delete: ofRows,
   call: common,
   document: { ...common, ifMatch: text },
+  answer: { signal: common['signal']!, waitMs: atLeastZero },
   submitDocument: { ...ofSubmit, ifMatch: text },
   submitRow: { ...ofSubmit, returning: flag },
 } as const satisfies Record<string, Readonly<Record<string, Form>>>;
 
 /** All writes of these kinds take the same options. */
-const plain = { call: true, document: true, submitDocument: true, submitRow: true };
+const plain = { call: true, document: true, answer: true, submitDocument: true, submitRow: true };
 
 interface Shape {
   needs: readonly string[];
@@ -101,20 +102,21 @@ function unsubmittable(reason: string): SluiceError {
 
 /** @throws {SluiceError} `invalid_request` that names the option */
 export function checkRowOptions(doing: keyof typeof rowOptionForms, target: string, options: object): void {
+  const task = doing === 'answer' ? `wait for the answer to ${target}` : `write to ${target}`;
   if (typeof options !== 'object' || options === null)
-    throw new SluiceError('invalid_request', `Cannot write to ${target}: the options are not an object`);
+    throw new SluiceError('invalid_request', `Cannot ${task}: the options are not an object`);
   const forms: Readonly<Record<string, Form>> = rowOptionForms[doing];
   for (const [name, value] of Object.entries(options)) {
     const form = Object.hasOwn(forms, name) ? forms[name] : undefined;
     if (form === undefined)
-      throw wrong(target, name, doing in plain ? 'is not known' : `is not known for ${doing}`);
+      throw wrong(task, name, doing in plain ? 'is not known' : `is not known for ${doing}`);
     const [what, fits] = form;
-    if (value !== undefined && !fits(value)) throw wrong(target, name, `is not ${what}`);
+    if (value !== undefined && !fits(value)) throw wrong(task, name, `is not ${what}`);
   }
 }
 
-function wrong(target: string, name: string, reason: string): SluiceError {
-  return new SluiceError('invalid_request', `Cannot write to ${target}: option ${name} ${reason}`, {
+function wrong(task: string, name: string, reason: string): SluiceError {
+  return new SluiceError('invalid_request', `Cannot ${task}: option ${name} ${reason}`, {
     detail: { option: name },
   });
 }
