@@ -119,6 +119,10 @@ describe('a client', () => {
       code: 'document_not_found',
     });
     expect(await client.get('shop/orders', absent)).toBe(null);
+    expect(await errorOf(client.upsert(undefined as never, { number: 1 }))).toMatchObject({
+      code: 'endpoint_not_found',
+      message: 'Cannot find the endpoint in the model: undefined',
+    });
     // What is no answer to the write is thrown all the same.
     expect(await errorOf(client.upsert('shop/carts' as never, other, asked))).toMatchObject({
       code: 'endpoint_not_found',

@@ -213,8 +213,8 @@ class EmbeddedClient<D extends DocumentTypes> implements Client<D> {
 }
 
 /** @throws {SluiceError} `endpoint_not_found` */
-function resourceOf(model: Model, endpoint: string): Resource {
-  const resource = model.findEndpoint(String(endpoint));
+function resourceOf(model: Model, endpoint: unknown): Resource {
+  const resource = typeof endpoint === 'string' ? model.findEndpoint(endpoint) : undefined;
   if (resource !== undefined) return resource;
-  throw new SluiceError('endpoint_not_found', `Cannot find the endpoint in the model: ${endpoint}`);
+  throw new SluiceError('endpoint_not_found', `Cannot find the endpoint in the model: ${String(endpoint)}`);
 }
