@@ -74,6 +74,21 @@ test('a store beyond the limit is refused while all open stores are in use, and 
   expect([...open]).toEqual(['b on one']);
 });
 
+test('a store whose database does not answer gives its place to another store, and closes when it is idle', async () => {
+  const { host, open, use } = hostOf(storesOf({ name: 'lost' }, { name: 'b' }), 1);
+  const lose = (): void => {
+    for (const place of host.opened) Object.assign(place, { isBusy: () => Promise.reject(new Error('lost')) });
+  };
+  await use('lost');
+  lose();
+  vi.advanceTimersByTime(5000);
+  await use('b');
+  expect([...open]).toEqual(['b on one']);
+  lose();
+  await vi.advanceTimersByTimeAsync(70_000);
+  expect([...open]).toEqual([]);
+});
+
 test('a moved store finishes its requests, closes, keeps new ones waiting, and serves them at the new place', async () => {
   const { host, open, change, use } = hostOf(storesOf({ name: 'a' }, { name: 'b' }));
   const { release } = await host.use('a', false);

@@ -8,7 +8,7 @@ import type { Store } from './stores-file.ts';
 
 /** An open store of a process. */
 export interface Opened {
-  /** Work is left that a close would interrupt or delay. */
+  /** Work is left that a close would interrupt or delay. If it throws, the store is closed. */
   isBusy(): boolean | Promise<boolean>;
   /** Finishes work under way, within a limited time. */
   close(): Promise<void>;
@@ -163,8 +163,8 @@ export class StoreSlot<T extends Opened> {
     try {
       if (await opened.isBusy()) return false;
     } catch (error) {
+      // Its database does not answer, so it does no work here. Open, it would take the place of a store that does.
       this.#options.onError(error, 'look for work of the store');
-      return false;
     }
     // A user may have come meanwhile.
     if (!isIdle() || this.#opened !== opened) return false;
