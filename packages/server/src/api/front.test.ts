@@ -78,6 +78,31 @@ test('a probe of an open store is passed on as a probe', async () => {
   expect(opened).toMatchObject([{ isProbe: true }]);
 });
 
+test('readyz of a node whose stores have all failed tries them in turn, and is ready once one has opened', async () => {
+  const tried: string[] = [];
+  let failed = 2;
+  const app = createFront({
+    auth: undefined,
+    logger: pino({ level: 'silent' }),
+    storeOf: () => null,
+    open(store, isProbe) {
+      tried.push(`${store} ${isProbe}`);
+      if (tried.length < 3) return Promise.reject(new SluiceError('database_unavailable', 'It is down.'));
+      failed = 1;
+      return Promise.resolve({ app, release: () => tried.push('released') });
+    },
+    isAsleep: () => false,
+    count: () => ({ stores: 2, open: 0, failed }),
+    names: () => ['north', 'south'],
+    picker: 'none',
+  });
+  onTestFinished(() => app.close());
+  const statuses: number[] = [];
+  for (let asked = 0; asked < 4; asked++) statuses.push((await app.inject('/readyz')).statusCode);
+  expect(statuses).toEqual([503, 503, 503, 200]);
+  expect(tried).toEqual(['north true', 'south true', 'north true', 'released']);
+});
+
 test('only a page of a store answers a browser with a page', async () => {
   const { address } = await setup(false);
   const typeOf = async (path: string): Promise<string | null> =>

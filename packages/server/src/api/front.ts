@@ -2,7 +2,7 @@
  * The HTTP server of a node with many data stores. It passes each request to the routes of its store, which are a
  * server that does not listen. It answers requests for no store itself: health, and the list of stores.
  */
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type ServerOptions } from './create-server.ts';
 import { answerError, problemOfAny } from './error-answers.ts';
@@ -112,7 +112,17 @@ export function createFront(options: FrontOptions): FastifyInstance {
 }
 
 function frontRoutes(app: FastifyInstance, options: FrontOptions): void {
-  const { isAsleep, count, metrics, picker } = options;
+  const { isAsleep, count, metrics, names, picker } = options;
+  let tries = 0;
+  /** A balancer sends no request to a node that is not ready, so no other request would find that a store is back. */
+  const tryNext = ({ raw }: FastifyReply): void => {
+    const name = names()[tries++ % names().length] ?? '';
+    options.open(name, true, raw).then(
+      ({ release }) => release(),
+      // The store has logged it.
+      () => undefined,
+    );
+  };
   if (picker !== 'none') pickerRoute(app, options);
   app.get('/healthz', open, (_request, reply) => {
     reply.type('application/json; charset=utf-8').send('{"status":"up"}');
@@ -125,6 +135,7 @@ function frontRoutes(app: FastifyInstance, options: FrontOptions): void {
       return sendProblem(reply, problemOf('endpoint_not_found', 'No data store has this name.'));
     const { stores, failed } = count();
     if (stores > 0 && failed === stores) {
+      tryNext(reply);
       const reason = 'This node cannot use the database of any data store now.';
       return sendProblem(reply, problemOf('database_unavailable', reason, facts));
     }
