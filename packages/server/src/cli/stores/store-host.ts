@@ -1,5 +1,5 @@
 /** The data stores of a process: opens each at its first use, closes it when idle, and follows the stores file. */
-import type { StoreCount } from '#api';
+import type { StoreCount, UseKind } from '#api';
 import { FailureLog, SluiceError } from 'sluice/internal/protocol';
 import type { Logger } from 'pino';
 import type { Client } from './shared-wait.ts';
@@ -94,13 +94,13 @@ export class StoreHost<T extends Opened> {
    * @throws {SluiceError} if it cannot be used now
    * @throws {ClientLeft}
    */
-  async use(name: string, isProbe: boolean, client?: Client): Promise<{ value: T; release: () => void }> {
+  async use(name: string, kind: UseKind, client?: Client): Promise<{ value: T; release: () => void }> {
     // Another slot may replace it while it is held.
     for (let slot = this.slot(name); ; slot = this.slot(name)) {
       await slot.held(client);
       if (slot !== this.#slots.get(name)) continue;
       try {
-        return await slot.use(isProbe, client);
+        return await slot.use(kind, client);
       } catch (error) {
         if (!(error instanceof Outdated)) throw error;
       }

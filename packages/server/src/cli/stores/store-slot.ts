@@ -2,6 +2,7 @@
  * One data store in a process: asleep, or open with its own connections. The first user opens it, and it is closed
  * after a time without use. It affects no other store.
  */
+import type { UseKind } from '#api';
 import { settleWithin, SluiceError } from 'sluice/internal/protocol';
 import { SharedWait, type Client } from './shared-wait.ts';
 import type { Store } from './stores-file.ts';
@@ -43,6 +44,8 @@ export class StoreSlot<T extends Opened> {
   #opening: SharedWait<T> | null = null;
   #closing: Promise<void> | null = null;
   #users = 0;
+  /** Of the users. */
+  #streams = 0;
   #usedAt = Number.NEGATIVE_INFINITY;
   #failure: { error: SluiceError; until: number } | null = null;
   #isRetired = false;
@@ -72,19 +75,21 @@ export class StoreSlot<T extends Opened> {
 
   /**
    * Opens the store if needed, and keeps it open until `release`.
-   * @param isProbe Does not count as a use: a request for the state keeps no store awake.
    * @param client Nobody waits for a client that has left.
    * @throws {SluiceError} if it cannot be opened now
    * @throws {Outdated}
    * @throws {ClientLeft}
    */
-  async use(isProbe = false, client?: Client): Promise<{ value: T; release: () => void }> {
+  async use(kind: UseKind = 'request', client?: Client): Promise<{ value: T; release: () => void }> {
     if (this.#isRetired) throw new SluiceError('stopping', 'This node no longer serves this store.');
     if (this.#failure !== null && performance.now() < this.#failure.until) throw this.#failure.error;
+    const streams = kind === 'stream' ? 1 : 0;
     this.#users += 1;
+    this.#streams += streams;
     const release = (): void => {
       this.#users -= 1;
-      if (!isProbe) this.#usedAt = performance.now();
+      this.#streams -= streams;
+      if (kind !== 'probe') this.#usedAt = performance.now();
       if (this.#hold !== null) this.#letGo();
     };
     try {
@@ -100,7 +105,7 @@ export class StoreSlot<T extends Opened> {
     return this.#opening.join(client);
   }
 
-  /** From now on users wait in `held`. Present ones finish, and then the store is closed. */
+  /** From now on users wait in `held`. Requests finish, and then the store is closed, which ends its streams. */
   hold(): void {
     if (this.#hold !== null) return;
     let end!: () => void;
@@ -115,7 +120,7 @@ export class StoreSlot<T extends Opened> {
   }
 
   #letGo(): void {
-    if (this.#users === 0) void this.close();
+    if (this.#users === this.#streams) void this.close();
   }
 
   /**
