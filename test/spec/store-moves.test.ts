@@ -207,6 +207,31 @@ test('a stopped move that could not open the source says so, and how to open it'
   await scene.isOpen();
 }, 15_000);
 
+test('neither `--abort` nor a second move with an old copy of the stores file opens the source of a finished move', async () => {
+  const scene = await setup();
+  const { source, target, change, move } = scene;
+  await moveOwn(scene, {});
+  await change({ databaseUrlFile: 'source.url' });
+  const newTarget = ['--to-file', 'target.url'];
+  await expect(move(...newTarget)).rejects.toThrow(/^Cannot move the store: it moved away from there at 2/);
+  await change({ databaseUrlFile: 'source.url', moving: true });
+  await expect(move('--abort')).rejects.toThrow(
+    /^Cannot give up the move: it ended at 2.*, so this is the old place of the store: take the stores file/,
+  );
+  const isFenced = `select from pg_constraint where conname = 'store_has_moved'`;
+  expect(await sql(source.url, isFenced)).toHaveLength(2);
+  // The copy can be given back after a later move was killed.
+  await fenceStore({ url: target.url, schema: 'sluice' });
+  await change({ databaseUrlFile: 'target.url' });
+  await expect(move('--to-file', 'source.url')).rejects.toThrow(
+    'Cannot move the store: a move has closed its tables. If that was killed, run it with --abort; else',
+  );
+  expect(await sql(target.url, isFenced)).toHaveLength(2);
+  await change({ databaseUrlFile: 'target.url', moving: true });
+  await move('--abort');
+  expect(await sql(target.url, isFenced)).toEqual([]);
+});
+
 test('a second move into the same target is refused while the first one copies', async () => {
   const { source, target } = await setup();
   const other = await createDatabase();
@@ -262,5 +287,16 @@ test.each(['twin', '2025'])(
       add('--database-url-file', 'target.url', '--hosts', 'twin.example.org,own.example.org'),
     ).rejects.toThrow(`the stores own and ${name} have the same host own.example.org`);
     expect(await readFile(file, 'utf8')).toBe(before);
+  },
+);
+
+// Every object of JavaScript has the last three.
+test.each(['twin', 'constructor', 'toString', '__proto__'])(
+  '`sluice stores remove` refuses %s, which the file does not have',
+  async (name) => {
+    const { file } = await setup();
+    await expect(runHere(['stores', 'remove', name, '--stores', file])).rejects.toThrow(
+      `Cannot remove the store: the file has no store of this name: ${name}`,
+    );
   },
 );

@@ -90,9 +90,10 @@ const removeStore = () =>
     servesStores: true,
     extend: (command) => command.argument('<name>', 'the store'),
     async run({ stores: file }, flags, [name = '']) {
-      await editStores(file ?? '', ({ [name]: removed, ...others }) => {
-        if (removed === undefined)
+      await editStores(file ?? '', (entries) => {
+        if (!Object.hasOwn(entries, name))
           throw refusal(`Cannot remove the store: the file has no store of this name: ${name}`);
+        const { [name]: _, ...others } = entries;
         return others;
       });
       if (flags['json'] === true) return printJson({ removed: name });
