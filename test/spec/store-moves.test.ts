@@ -269,6 +269,56 @@ test('`sluice stores check` says what helps: a migration of the store, or a newe
   );
 });
 
+test('`sluice stores check` tells of stores of the right version that no process can use', async () => {
+  const { source, target, file } = await setup();
+  const said = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  onTestFinished(() => {
+    said.mockRestore();
+    process.exitCode = undefined;
+  });
+  const check = async (stores: object): Promise<string[]> => {
+    process.exitCode = 0;
+    await writeFile(file, JSON.stringify({ stores }));
+    said.mockClear();
+    await runHere(['stores', 'check', '--stores', file], {});
+    const lines = said.mock.calls.flatMap(([line]) => String(line).trimEnd().split('\n'));
+    const isWell = lines.every((line) => /has version \d+$/.test(line));
+    expect(process.exitCode).toBe(isWell ? 0 : 5);
+    return lines.map((line) => line.replace(/: reachable, its schema has version \d+,? ?/, ': '));
+  };
+  const own = { databaseUrl: source.url };
+  const sameServer = source.url.replace('127.0.0.1', 'localhost');
+  expect(sameServer).not.toBe(source.url);
+  expect(await check({ own, second: { ...own, schema: 'second' } })).toMatchObject([
+    'own: ',
+    expect.stringMatching(/^second: .*migrate/) as string,
+  ]);
+  expect(await check({ own, other: { databaseUrl: target.url } })).toEqual(['own: ', 'other: ']);
+  expect(await check({ own: { ...own, listenUrl: sameServer, operatorUrl: source.opsUrl } })).toEqual([
+    'own: ',
+  ]);
+  expect(await check({ own, twin: { databaseUrl: sameServer } })).toContainEqual(
+    expect.stringMatching(/^(own|twin): but store (own|twin) has the same database and schema$/),
+  );
+  expect(await check({ own: { ...own, listenUrl: target.url } })).toEqual([
+    'own: but its listenUrl leads to another database',
+  ]);
+  const wrong = source.opsUrl.replace(/:[^:@]+@/, ':unlikely@').replace(/:\d+\//, ':1/');
+  const [line] = await check({ own: { ...own, operatorUrl: wrong } });
+  expect(line).toMatch(/^own: but its operatorUrl cannot be used: Cannot reach PostgreSQL/);
+  expect(line).not.toContain('unlikely');
+  await sql(source.url, `alter database ${source.name} set default_transaction_read_only = on`);
+  expect(await check({ own })).toEqual([
+    'own: but the server is read-only: a standby, or default_transaction_read_only is on (25006)',
+  ]);
+  await sql(
+    source.url,
+    `set default_transaction_read_only = off; alter database ${source.name} reset default_transaction_read_only`,
+  );
+  await fenceStore({ url: source.url, schema: 'sluice' });
+  expect(await check({ own })).toEqual([expect.stringMatching(/^own: but a move has closed its tables: /)]);
+});
+
 // JavaScript lists keys that are whole numbers before all others.
 test.each(['twin', '2025'])(
   '`sluice stores add` refuses store %s with the place or a host of another one, and leaves the file as it was',
