@@ -133,7 +133,7 @@ test.each([
   const blocker = await openConnection(target.url);
   await blocker.query('begin; lock table sluice.alias in share mode');
   const moving = move('--to-file', 'target.url').catch((error: unknown) => error);
-  const waiting = `select from pg_stat_activity where application_name = 'sluice move' and wait_event_type = 'Lock'`;
+  const waiting = `select from pg_stat_activity where datname = current_database() and application_name = 'sluice move' and wait_event_type = 'Lock'`;
   await eventually(async () => expect(await sql(target.url, waiting)).toHaveLength(1));
   await change(changed);
   await blocker.query('rollback');
@@ -181,7 +181,7 @@ async function stopInCopy(
     () => new Error('It was not stopped'),
     (error: unknown) => error as Error,
   );
-  const waiting = `select from pg_stat_activity where application_name = 'sluice move' and wait_event_type = 'Lock'`;
+  const waiting = `select from pg_stat_activity where datname = current_database() and application_name = 'sluice move' and wait_event_type = 'Lock'`;
   await eventually(async () => expect(await sql(source.url, waiting)).toHaveLength(1));
   await before();
   stop.abort();
