@@ -179,6 +179,29 @@ test('four stores that open without an end delay a fifth store of their server b
   expect([...open]).toEqual(['well on one']);
 });
 
+test('stores that wait for their turn on a server without an answer take no place of the stores of another server', async () => {
+  const lost = Array.from({ length: 20 }, (_, index) => ({ name: `s${index}`, server: 'mute' }));
+  const answers: (() => void)[] = [];
+  onTestFinished(() => answers.forEach((answer) => answer()));
+  const { open, use } = hostOf(storesOf(...lost, { name: 'b', server: 'two' }), 10, ({ server }) =>
+    server === 'two' ? Promise.resolve() : new Promise((resolve) => answers.push(resolve)),
+  );
+  const uses: Promise<unknown>[] = [];
+  for (const { name } of lost) {
+    uses.push(use(name).catch((error: unknown) => error));
+    await vi.advanceTimersByTimeAsync(1);
+  }
+  await use('b');
+  expect([...open]).toEqual(['b on two']);
+  for (let turns = 0; turns < 5; turns++) {
+    await vi.advanceTimersByTimeAsync(2000);
+    for (const answer of answers) answer();
+  }
+  await Promise.all(uses);
+  // The limit holds all the same.
+  expect(open.size).toBeLessThanOrEqual(10);
+});
+
 test('a store whose turn does not come within ten seconds is refused, and may try again', async () => {
   const names = Array.from({ length: 21 }, (_, index) => `s${index}`);
   const answers: (() => void)[] = [];

@@ -150,8 +150,10 @@ export class StoreHost<T extends Opened> {
   /** @throws {SluiceError} `overloaded` if all open stores are in use */
   async #makeRoom(): Promise<void> {
     const { openMax } = this.#options;
-    // The store that is being opened is counted.
-    for (let { open, opening } = this.counts; open + opening > openMax; { open, opening } = this.counts) {
+    const placesTaken = (): number => [...this.#slots.values()].filter(({ takesPlace }) => takesPlace).length;
+    // The store that is being opened is counted. Those that wait for their turn are not: with a server that does not
+    // answer, they would keep out the stores of other servers.
+    while (placesTaken() > openMax) {
       const byUse = [...this.#slots.values()].sort((one, other) => one.usedAt - other.usedAt);
       let isRoom = false;
       for (const slot of byUse) if (!isRoom) isRoom = await slot.closeIfIdle(unusedMs);

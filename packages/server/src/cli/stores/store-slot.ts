@@ -22,7 +22,7 @@ export interface StoreSlotOptions<T> {
   open: () => Promise<T>;
   /** Milliseconds without use after which it is closed. */
   idleMs: number;
-  /** Called before `open`. @throws {SluiceError} if another store cannot be open now */
+  /** Called before `open`. @throws {SluiceError} `overloaded` if another store cannot be open now */
   makeRoom: () => Promise<void>;
   onError: (error: unknown, doing: string) => void;
 }
@@ -42,6 +42,8 @@ export class StoreSlot<T extends Opened> {
   readonly #options: StoreSlotOptions<T>;
   #opened: T | null = null;
   #opening: SharedWait<T> | null = null;
+  /** Its turn to open has come. */
+  #isBeginning = false;
   #closing: Promise<void> | null = null;
   #users = 0;
   /** Of the users. */
@@ -62,6 +64,11 @@ export class StoreSlot<T extends Opened> {
     if (this.#hold !== null) return 'held';
     if (this.#failure !== null) return 'failed';
     return this.#opening === null ? 'asleep' : 'opening';
+  }
+
+  /** Whether it has connections, or will have. Without a turn to open it has none. */
+  get takesPlace(): boolean {
+    return this.#opened !== null || this.#isBeginning;
   }
 
   get opened(): T | null {
@@ -139,9 +146,10 @@ export class StoreSlot<T extends Opened> {
 
   async #open(): Promise<T> {
     await this.#closing;
-    await this.#options.makeRoom();
     try {
       const opened = await this.#options.inTurn(async () => {
+        this.#isBeginning = true;
+        await this.#options.makeRoom();
         if (this.#hold !== null || this.#isRetired) throw new Outdated();
         return this.#options.open();
       });
@@ -152,11 +160,13 @@ export class StoreSlot<T extends Opened> {
       if (this.#hold !== null) this.#letGo();
       return opened;
     } catch (cause) {
-      if (cause instanceof Outdated) throw cause;
+      if (cause instanceof Outdated || isNoRoom(cause)) throw cause;
       this.#options.onError(cause, 'open the store');
       const error = refusalOf(cause);
       this.#failure = { error, until: performance.now() + retryMs };
       throw error;
+    } finally {
+      this.#isBeginning = false;
     }
   }
 
@@ -197,6 +207,10 @@ export class StoreSlot<T extends Opened> {
     }
     return this.#closing ?? Promise.resolve();
   }
+}
+
+function isNoRoom(cause: unknown): boolean {
+  return cause instanceof SluiceError && cause.code === 'overloaded';
 }
 
 /** A fault of the database of a store concerns that store only, and may pass soon. */
