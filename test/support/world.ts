@@ -172,3 +172,12 @@ function expectAllLed(writers: readonly Writer[]): void {
   const led = writers.flatMap((writer) => writer.status().lanes);
   expect(led.sort((a, b) => a - b)).toEqual(Array.from({ length: defaults.lanes }, (_, lane) => lane));
 }
+
+/** Submits a write that nothing settles before its wait ends. A busy machine may not have sent it by then: it is tried again. */
+export function untilCancelled(node: SluiceClient, request: WriteRequest): Promise<Outcome> {
+  return eventually(async () => {
+    const outcome = await node.submit(request, { waitMs: 300 });
+    expect(outcome).toMatchObject({ result: 'not_applied', code: 'cancelled' });
+    return outcome;
+  });
+}

@@ -6,7 +6,6 @@ import {
   defaults,
   describeError,
   FailureLog,
-  GatheringTrial,
   settleWithin,
   SluiceError,
   writerTunables,
@@ -75,7 +74,6 @@ class WriterProcess implements Writer {
       spread: options.spread ?? ('load' as const),
       projections: options.projections ?? [],
       targets: checkDefinitions(options.targets ?? []),
-      gatheringTrial: options.gatheringTrial ?? new GatheringTrial(),
       model: modelBeside(options.targets, options.model),
     };
     const { url, schema, model, projections } = this.#options;
@@ -204,7 +202,7 @@ class WriterProcess implements Writer {
   }
 
   #sessionOptions(watch: NeighbourWatch, settle: SettleOptions): LaneSessionOptions {
-    const { url, schema, applicationName, lanes, spread, gatheringTrial, observer } = this.#options;
+    const { url, schema, applicationName, lanes, spread, observer } = this.#options;
     const log = this.#log;
     return {
       connection: { url, schema, applicationName },
@@ -215,7 +213,6 @@ class WriterProcess implements Writer {
       batchWritesMax: this.#options.batchWritesMax ?? defaults.batchWritesMax,
       pollIntervalMs: this.#options.pollIntervalMs ?? defaults.pollIntervalMs,
       settle,
-      gatheringTrial,
       isListening: () => this.#listener.isListening,
       isHearing: () => this.#listener.isHearing,
       isDeaf: () => this.#listener.isDeaf,

@@ -23,14 +23,13 @@ interface Leadership {
 
 export class LaneSession {
   readonly #options: LaneSessionOptions;
-  readonly #wakeups: Wakeups;
+  readonly #wakeups = new Wakeups();
   #isStopping = false;
   #running: Promise<void> | null = null;
   #leadership: Leadership | null = null;
 
   constructor(options: LaneSessionOptions) {
     this.#options = options;
-    this.#wakeups = new Wakeups(options.gatheringTrial);
   }
 
   get lanes(): number[] {

@@ -1,7 +1,7 @@
 /** One writer on one database, with its metrics. A process has one, or one for each open store. */
 import type { WriterMetrics } from '#metrics';
 import type { Projection } from 'sluice/internal/batch';
-import { GatheringTrial, pickTunables, writerTunables } from 'sluice/internal/protocol';
+import { pickTunables, writerTunables } from 'sluice/internal/protocol';
 import type { Writer } from 'sluice/internal/writer';
 import type { Model } from 'sluice/model';
 import type { Logger } from 'pino';
@@ -24,7 +24,6 @@ export interface SharedByWriters {
   model: Model;
   projections: Projection[];
   logger: Logger;
-  gatheringTrial: GatheringTrial;
   modules: Awaited<ReturnType<typeof loadModules>>;
 }
 
@@ -53,14 +52,13 @@ export async function prepareWriters(values: WriterValues): Promise<SharedByWrit
   const model = await readModelFiles(values.model, values.referentialIdLayout);
   const modules = await loadModules();
   const logger = createLogger(values.logLevel, { process: 'writer' });
-  const projections = await projectionsOf(model, values.projectionModules);
-  return { model, projections, logger, gatheringTrial: new GatheringTrial(), modules };
+  return { model, projections: await projectionsOf(model, values.projectionModules), logger, modules };
 }
 
 /** Does not connect yet. */
 export function openWriter(
   values: WriterValues,
-  { model, projections, logger, gatheringTrial, modules }: SharedByWriters,
+  { model, projections, logger, modules }: SharedByWriters,
   { listenUrl, store, ...place }: WriterPlace,
 ): OpenWriter {
   const metrics =
@@ -76,7 +74,6 @@ export function openWriter(
     targets: values.targets,
     projections,
     logger,
-    gatheringTrial,
     ...(metrics === null ? {} : { observer: metrics.observer }),
   });
   metrics?.watch(() => writer.status());
