@@ -29,6 +29,8 @@ cross join lateral (
            'name', a.attname,
            'type', format_type(a.atttypid, a.atttypmod),
            'baseType', b.typname,
+           -- With -1, and not null, char and bit have no length either.
+           'bareType', format_type(b.oid, -1),
            'category', b.typcategory,
            'maxLength', case when b.typname in ('varchar', 'bpchar') and b.modifier > 4 then b.modifier - 4 end,
            'isNullable', not a.attnotnull,

@@ -46,13 +46,16 @@ export function castText({ name, type }: Column): string | null {
   return castTypes.test(type) ? `(s.body ->> ${literal(name)})::${type}` : null;
 }
 
-/** The default of a column that a row leaves out; null: none. The expression comes from the catalog. */
+/**
+ * The default of a column that a row leaves out; null: none. The expression comes from the catalog, and may be of another
+ * type, which PostgreSQL converts: `text default gen_random_uuid()`. A cast with a length would cut a value that is too long.
+ */
 export function defaultOf(catalog: TableCatalog, column: Column): string | null {
   if (column.identity !== null) {
     const table = literal(tableName(catalog));
     return `nextval(pg_get_serial_sequence(${table}, ${literal(column.name)})::regclass)`;
   }
-  return column.default === null ? null : `(${column.default})`;
+  return column.default === null ? null : `(${column.default})::${column.bareType ?? column.type}`;
 }
 
 /** Whether each row that leaves the column out gets one and the same value: a literal, as `pg_get_expr` writes it. */
