@@ -95,6 +95,8 @@ cross join lateral (
            'columns', names.columns,
            'referencedColumns', names.referred,
            'isDeferred', k.condeferred,
+           -- Since PostgreSQL 18.
+           'hasPeriod', coalesce((to_jsonb(k) ->> 'conperiod')::boolean, false),
            'match', k.confmatchtype
          ) order by k.conname), '[]') as list
   from pg_constraint k

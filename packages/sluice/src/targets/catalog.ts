@@ -52,6 +52,8 @@ export interface ForeignKey {
   match: 's' | 'f';
   /** It is checked at the end of the transaction. @default false */
   isDeferred?: boolean;
+  /** Its last column is a PERIOD: the ranges of several parents together may cover that of the row. @default false */
+  hasPeriod?: boolean;
 }
 
 export interface TableCatalog {

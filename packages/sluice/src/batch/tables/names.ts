@@ -28,8 +28,13 @@ export function collated(value: string, { collation = null }: Column): string {
   return collation === null ? value : `(${value}) collate ${collation.name}`;
 }
 
-/** The value of a column, which compares as the column that its foreign key refers to: PostgreSQL itself looks up parents so. */
-export function collatedLike(value: string, own: Column, referenced: Column): string {
+/**
+ * The value of a column, which compares as the column that its foreign key refers to: PostgreSQL itself looks up parents
+ * so. A `char` column refuses no text for its spaces at the end, while a comparison of text with `char` does.
+ */
+export function collatedLike(text: string, own: Column, referenced: Column): string {
+  const isPadded = referenced.baseType === 'bpchar' && own.baseType !== 'bpchar';
+  const value = isPadded ? `${text}::bpchar` : text;
   if (own.collation?.name === referenced.collation?.name) return value;
   return `${value} collate ${referenced.collation?.name ?? 'pg_catalog."default"'}`;
 }
