@@ -220,14 +220,19 @@ export class Parts {
   }
 
   /** The database gives a part of the key. */
-  private get isKeyReturned(): boolean {
+  get isKeyReturned(): boolean {
     return this.isInsert && this.catalog.key.some((name) => !this.form.columns.includes(name));
+  }
+
+  /** A trigger may give a row another key than its body. */
+  private get mayChangeKey(): boolean {
+    return this.isInsert && !this.form.isArray && this.catalog.triggers.length > 0;
   }
 
   /** The columns of a row that the answers need, beside its state. With a star: a column may have the name of the alias. */
   returning(): string {
     const key = this.catalog.columns.filter(({ name }) => this.catalog.key.includes(name));
-    return `${this.isKeyReturned ? exactValues('t', key) : 'null::jsonb'} as key,
+    return `${this.isKeyReturned || this.mayChangeKey ? exactValues('t', key) : 'null::jsonb'} as key,
       ${this.form.isReturning ? 'row_to_json(t.*)::text' : 'null::text'} as row`;
   }
 }
