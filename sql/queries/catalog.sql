@@ -113,10 +113,12 @@ cross join lateral (
     and coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true)
 ) keys
 cross join lateral (
-  select coalesce(jsonb_agg(g.tgname order by g.tgname), '[]') as list,
-         -- Bits of tgtype: for each row (1), before (2), insert (4).
+  select coalesce(jsonb_agg(g.tgname order by g.tgname) filter (where g.tgrelid = t.oid), '[]') as list,
+         -- Bits of tgtype: for each row (1), before (2), insert (4). A partition may have triggers of its own.
          coalesce(bool_or(g.tgtype & 7 = 7), false) as has_before_insert
-  from pg_trigger g where g.tgrelid = t.oid and not g.tgisinternal and g.tgenabled <> 'D'
+  from pg_trigger g
+  where g.tgrelid in (select t.oid union select p.relid from pg_partition_tree(t.oid) p)
+    and not g.tgisinternal and g.tgenabled <> 'D'
 ) triggers;
 
 -- name: readFunctions

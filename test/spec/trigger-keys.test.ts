@@ -6,13 +6,16 @@ import { fates, useRowLeaders } from '../support/row-leaders.ts';
 
 const leaders = useRowLeaders(
   useDatabase(),
-  ['account', 'other'].map((table) => ({ table })),
+  ['account', 'other', 'parted'].map((table) => ({ table })),
   `
   create table other (id integer primary key);
   create table account (email text primary key, n integer);
   create function lower_email() returns trigger language plpgsql as $$ begin
     new.email := lower(new.email); return new; end $$;
-  create trigger lowered before insert or update on account for each row execute function lower_email()`,
+  create trigger lowered before insert or update on account for each row execute function lower_email();
+  create table parted (email text, n integer, primary key (email, n)) partition by list (n);
+  create table part partition of parted for values in (1);
+  create trigger lowered before insert on part for each row execute function lower_email()`,
 );
 const { make, settle, rows } = leaders;
 
@@ -63,4 +66,14 @@ test('an upsert that ignores existing rows is told whether its own row was writt
   );
   expect(fates(writes, await settle(writes))).toEqual(['created', 'unchanged']);
   expect(await stored()).toEqual([{ email: 'f@x', n: 0 }]);
+});
+
+test('a trigger of a partition may change the key, too', async () => {
+  const told = async (operation: 'insert' | 'upsert', body: object) => {
+    const write = make('parted', operation, body as never);
+    return fates([write], await settle([write]))[0];
+  };
+  expect(await told('insert', [{ email: 'A@x', n: 1 }])).toBe('created');
+  expect(await told('insert', [{ email: 'a@x', n: 1 }])).toBe('row_exists');
+  expect(await told('upsert', { email: 'B@x', n: 1 })).toBe('created');
 });

@@ -46,11 +46,10 @@ export function insertText(parts: Parts): string {
         : '(select count(*) filter (where w.is_new) from written w) < cardinality($1)',
   });
   // A trigger may give a row another key; such a row is not found by the key of its body.
-  const total =
-    catalog.triggers.length > 0
-      ? `union all select 0, 'total', jsonb_build_array(count(*), bool_or(w.is_new)), (array_agg(w.key))[1],
+  const total = parts.mayChangeKey
+    ? `union all select 0, 'total', jsonb_build_array(count(*), bool_or(w.is_new)), (array_agg(w.key))[1],
          '[' || string_agg(w.row, ',') || ']' from written w`
-      : '';
+    : '';
   return `with ${parts.givenText}, ${written}, ${rows} ${total}`;
 }
 
