@@ -123,7 +123,11 @@ cross join lateral (
 
 -- name: readFunctions
 -- Functions of one jsonb among those named $1, each by schema, dot and name; the first dot ends the schema.
-select f.place::integer, p.prokind::text as kind, p.proretset as returns_set
+select f.place::integer, p.prokind::text as kind, p.proretset as returns_set, p.prorettype = 'void'::regtype as returns_void,
+       -- PostgreSQL then refuses a call with one argument.
+       exists (select from pg_proc o
+               where o.pronamespace = p.pronamespace and o.proname = p.proname and o.oid <> p.oid and o.pronargs > 1
+                 and o.pronargs - o.pronargdefaults <= 1 and o.proargtypes[0] = 'jsonb'::regtype) as is_ambiguous
 from unnest($1::text[]) with ordinality as f (name, place)
 join pg_namespace n on n.nspname = split_part(f.name, '.', 1)
 join pg_proc p on p.pronamespace = n.oid and p.proname = substr(f.name, length(n.nspname) + 2)
