@@ -2,6 +2,7 @@
 
 import pg from 'pg';
 import { createClient, type Client } from 'sluice';
+import type { HandlerDefinition } from 'sluice/internal/targets';
 import { createWriter } from 'sluice/writer';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
@@ -11,22 +12,16 @@ let other: pg.Client;
 let client: Client;
 let stop: () => Promise<void>;
 
-const events = {
+const events: HandlerDefinition = {
   name: 'events',
   key: ['$.id'],
-  async settle({
-    writes,
-    query,
-  }: {
-    writes: { text: string }[];
-    query: (text: string, values: unknown[]) => Promise<object[]>;
-  }) {
+  async settle({ writes, query }) {
     const bodies = writes.map(({ text }) => text);
     await query(
       `insert into visit (id, at, day) select (b ->> 'id')::integer, (b ->> 'at')::timestamptz, (b ->> 'day')::date from unnest($1::jsonb[]) b`,
       [bodies],
     );
-    return writes.map(() => ({ result: 'created' as const }));
+    return writes.map(() => ({ result: 'created' }));
   },
 };
 
@@ -67,7 +62,7 @@ afterAll(() => stop());
 test('a table, a function and a handler store the times that the database would store', async () => {
   const given = { at: '2024-01-01 12:00', day: '05/02/24' };
   await other.query('insert into visit (id, at, day) values (0, $1, $2)', [given.at, given.day]);
-  await client.table('visit').insert({ id: 1, ...given } as never);
+  await client.table('visit').insert({ id: 1, ...given });
   await client.target('public.add_visits').submit({ id: 2, ...given });
   await client.target('events').submit({ id: 3, ...given });
   const { rows } = await other.query(

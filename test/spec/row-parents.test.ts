@@ -33,8 +33,8 @@ const leaders = useRowLeaders(
   create table stay (id integer primary key, room int4range, during int4range);
   do $$ begin
     if current_setting('server_version_num')::integer < 180000 then return; end if;
-    alter table rate drop constraint rate_pkey, add primary key (room, during without overlaps);
-    alter table stay add constraint is_rated foreign key (room, period during) references rate (room, period during);
+    execute 'alter table rate drop constraint rate_pkey, add primary key (room, during without overlaps)';
+    execute 'alter table stay add constraint is_rated foreign key (room, period during) references rate (room, period during)';
   end $$`,
 );
 const { make, lead, settle, rows } = leaders;
