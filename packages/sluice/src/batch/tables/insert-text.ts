@@ -77,9 +77,8 @@ function knownText(parts: Parts, unwritten: string): string {
       ? `'parent'`
       : `case when ${conflicts.join(' or ')} then ${literal(unwritten)} else 'parent' end`;
   // Of two equal rows of an array, the second meets the first. An upsert cannot change a row twice.
-  const repeated = form.operation === 'insert' ? 'exists' : 'repeated';
-  const again =
-    form.isArray && !form.ignoresExisting ? `when ${isRepeated(parts, 'g')} then '${repeated}'` : '';
+  const repeated = isMerge ? 'repeated' : unwritten;
+  const again = form.isArray ? `when ${isRepeated(parts, 'g')} then '${repeated}'` : '';
   return `case ${later} when not (${hasParents}) then ${orphan} ${again} end`;
 }
 

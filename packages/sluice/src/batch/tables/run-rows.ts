@@ -99,7 +99,9 @@ function fatesOf({ catalog, form, statement, writes }: Run, rows: readonly Row[]
   const { isSingle, plainState, parents } = statement;
   const met = form.onConflict ?? catalog.key;
   const fateOf = (write: WriteHeader, own: readonly Row[]): RowFate => {
-    const rowsOf = own.flatMap((row) => (row['row'] === null ? [] : [row['row'] as string]));
+    // Of two equal rows of an array, the second stands beside the row that the first has written.
+    const isWritten = (row: Row): boolean => row['row'] !== null && row['state'] !== 'unchanged';
+    const rowsOf = own.filter(isWritten).map((row) => row['row'] as string);
     const state = stateOf(own);
     return {
       write,
