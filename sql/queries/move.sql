@@ -51,6 +51,10 @@ from pg_class c where c.relnamespace = 'sluice'::regnamespace and c.relkind in (
 select c.relname::text as name from pg_constraint k join pg_class c on c.oid = k.conrelid
 where c.relnamespace = 'sluice'::regnamespace and k.conname = 'store_has_moved' order by c.relname;
 
+-- name: readLeaving
+-- When a move took the deployment from here to another database; null: none did. The copy there has no such row.
+select max(done_at) as left_at from sluice.audit where action = 'leave';
+
 -- name: endSession
 -- Ends a session of the same role, and waits for its end.
 select pg_terminate_backend($1::integer, 5000);

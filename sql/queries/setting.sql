@@ -20,6 +20,11 @@ select 'lane_rows', count(*)::text from sluice.lane;
 -- Inserts a row for every lane.
 insert into sluice.lane (lane) select n from generate_series(0, $1::integer - 1) as n on conflict (lane) do nothing;
 
+-- name: readPlace
+-- The database of the session: the same for two sessions only if they are in one database of one server.
+select extract(epoch from pg_postmaster_start_time()) || ' ' || oid as place
+from pg_database where datname = current_database();
+
 -- name: readAbility
 -- The duties ($1) that this session cannot do, because the server takes no writes or its role lacks rights. Duties:
 -- `submit` writes to the intake, `settle` them in a node, `at_once` under the locks of their lanes, `lead` lanes, by a

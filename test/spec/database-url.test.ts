@@ -25,8 +25,8 @@ describe.each([
   ['in the URL', encodeURIComponent(name), undefined],
   ['in PGDATABASE', '', name],
 ])('a database whose name has ?, #, / and %%, given %s', (_, path, variable) => {
-  test('a database whose name has special characters is reached by every kind of connection', async () => {
-    const url = urlOf(path);
+  test('every kind of connection reaches a database whose name has special characters, and keeps its own application name', async () => {
+    const url = `${urlOf(path)}?application_name=another`;
     const before = process.env['PGDATABASE'];
     if (variable !== undefined) process.env['PGDATABASE'] = variable;
     onTestFinished(() => {

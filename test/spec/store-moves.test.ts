@@ -133,7 +133,7 @@ test.each([
   const blocker = await openConnection(target.url);
   await blocker.query('begin; lock table sluice.alias in share mode');
   const moving = move('--to-file', 'target.url').catch((error: unknown) => error);
-  const waiting = `select from pg_stat_activity where application_name = 'sluice move' and wait_event_type = 'Lock'`;
+  const waiting = `select from pg_stat_activity where datname = current_database() and application_name = 'sluice move' and wait_event_type = 'Lock'`;
   await eventually(async () => expect(await sql(target.url, waiting)).toHaveLength(1));
   await change(changed);
   await blocker.query('rollback');
@@ -181,7 +181,7 @@ async function stopInCopy(
     () => new Error('It was not stopped'),
     (error: unknown) => error as Error,
   );
-  const waiting = `select from pg_stat_activity where application_name = 'sluice move' and wait_event_type = 'Lock'`;
+  const waiting = `select from pg_stat_activity where datname = current_database() and application_name = 'sluice move' and wait_event_type = 'Lock'`;
   await eventually(async () => expect(await sql(source.url, waiting)).toHaveLength(1));
   await before();
   stop.abort();
@@ -206,6 +206,31 @@ test('a stopped move that could not open the source says so, and how to open it'
   await scene.move('--abort');
   await scene.isOpen();
 }, 15_000);
+
+test('neither `--abort` nor a second move with an old copy of the stores file opens the source of a finished move', async () => {
+  const scene = await setup();
+  const { source, target, change, move } = scene;
+  await moveOwn(scene, {});
+  await change({ databaseUrlFile: 'source.url' });
+  const newTarget = ['--to-file', 'target.url'];
+  await expect(move(...newTarget)).rejects.toThrow(/^Cannot move the store: it moved away from there at 2/);
+  await change({ databaseUrlFile: 'source.url', moving: true });
+  await expect(move('--abort')).rejects.toThrow(
+    /^Cannot give up the move: it ended at 2.*, so this is the old place of the store: take the stores file/,
+  );
+  const isFenced = `select from pg_constraint where conname = 'store_has_moved'`;
+  expect(await sql(source.url, isFenced)).toHaveLength(2);
+  // The copy can be given back after a later move was killed.
+  await fenceStore({ url: target.url, schema: 'sluice' });
+  await change({ databaseUrlFile: 'target.url' });
+  await expect(move('--to-file', 'source.url')).rejects.toThrow(
+    'Cannot move the store: a move has closed its tables. If that was killed, run it with --abort; else',
+  );
+  expect(await sql(target.url, isFenced)).toHaveLength(2);
+  await change({ databaseUrlFile: 'target.url', moving: true });
+  await move('--abort');
+  expect(await sql(target.url, isFenced)).toEqual([]);
+});
 
 test('a second move into the same target is refused while the first one copies', async () => {
   const { source, target } = await setup();
@@ -244,6 +269,56 @@ test('`sluice stores check` says what helps: a migration of the store, or a newe
   );
 });
 
+test('`sluice stores check` tells of stores of the right version that no process can use', async () => {
+  const { source, target, file } = await setup();
+  const said = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  onTestFinished(() => {
+    said.mockRestore();
+    process.exitCode = undefined;
+  });
+  const check = async (stores: object): Promise<string[]> => {
+    process.exitCode = 0;
+    await writeFile(file, JSON.stringify({ stores }));
+    said.mockClear();
+    await runHere(['stores', 'check', '--stores', file], {});
+    const lines = said.mock.calls.flatMap(([line]) => String(line).trimEnd().split('\n'));
+    const isWell = lines.every((line) => /has version \d+$/.test(line));
+    expect(process.exitCode).toBe(isWell ? 0 : 5);
+    return lines.map((line) => line.replace(/: reachable, its schema has version \d+,? ?/, ': '));
+  };
+  const own = { databaseUrl: source.url };
+  const sameServer = source.url.replace('127.0.0.1', 'localhost');
+  expect(sameServer).not.toBe(source.url);
+  expect(await check({ own, second: { ...own, schema: 'second' } })).toMatchObject([
+    'own: ',
+    expect.stringMatching(/^second: .*migrate/) as string,
+  ]);
+  expect(await check({ own, other: { databaseUrl: target.url } })).toEqual(['own: ', 'other: ']);
+  expect(await check({ own: { ...own, listenUrl: sameServer, operatorUrl: source.opsUrl } })).toEqual([
+    'own: ',
+  ]);
+  expect(await check({ own, twin: { databaseUrl: sameServer } })).toContainEqual(
+    expect.stringMatching(/^(own|twin): but store (own|twin) has the same database and schema$/),
+  );
+  expect(await check({ own: { ...own, listenUrl: target.url } })).toEqual([
+    'own: but its listenUrl leads to another database',
+  ]);
+  const wrong = source.opsUrl.replace(/:[^:@]+@/, ':unlikely@').replace(/:\d+\//, ':1/');
+  const [line] = await check({ own: { ...own, operatorUrl: wrong } });
+  expect(line).toMatch(/^own: but its operatorUrl cannot be used: Cannot reach PostgreSQL/);
+  expect(line).not.toContain('unlikely');
+  await sql(source.url, `alter database ${source.name} set default_transaction_read_only = on`);
+  expect(await check({ own })).toEqual([
+    'own: but the server is read-only: a standby, or default_transaction_read_only is on (25006)',
+  ]);
+  await sql(
+    source.url,
+    `set default_transaction_read_only = off; alter database ${source.name} reset default_transaction_read_only`,
+  );
+  await fenceStore({ url: source.url, schema: 'sluice' });
+  expect(await check({ own })).toEqual([expect.stringMatching(/^own: but a move has closed its tables: /)]);
+});
+
 // JavaScript lists keys that are whole numbers before all others.
 test.each(['twin', '2025'])(
   '`sluice stores add` refuses store %s with the place or a host of another one, and leaves the file as it was',
@@ -262,5 +337,16 @@ test.each(['twin', '2025'])(
       add('--database-url-file', 'target.url', '--hosts', 'twin.example.org,own.example.org'),
     ).rejects.toThrow(`the stores own and ${name} have the same host own.example.org`);
     expect(await readFile(file, 'utf8')).toBe(before);
+  },
+);
+
+// Every object of JavaScript has the last three.
+test.each(['twin', 'constructor', 'toString', '__proto__'])(
+  '`sluice stores remove` refuses %s, which the file does not have',
+  async (name) => {
+    const { file } = await setup();
+    await expect(runHere(['stores', 'remove', name, '--stores', file])).rejects.toThrow(
+      `Cannot remove the store: the file has no store of this name: ${name}`,
+    );
   },
 );

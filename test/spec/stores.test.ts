@@ -472,7 +472,7 @@ test('a move that fails in the middle, or is killed and given up, leaves the sto
       expect(
         await sql(
           target,
-          `select from pg_stat_activity where application_name = 'sluice move' and wait_event_type = 'Lock'`,
+          `select from pg_stat_activity where datname = current_database() and application_name = 'sluice move' and wait_event_type = 'Lock'`,
         ),
       ).toHaveLength(1),
     );

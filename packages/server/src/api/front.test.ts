@@ -3,7 +3,7 @@ import { request, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
-import { createFront } from './front.ts';
+import { createFront, type UseKind } from './front.ts';
 
 test('the refusal of a page leads to the list of stores, unless its host belongs to a store', async () => {
   const app = createFront({
@@ -37,13 +37,13 @@ test('the refusal of a page leads to the list of stores, unless its host belongs
 });
 
 async function setup(isAsleep: boolean) {
-  const opened: { isProbe: boolean; response: ServerResponse }[] = [];
+  const opened: { kind: UseKind; response: ServerResponse }[] = [];
   const app = createFront({
     auth: undefined,
     logger: pino({ level: 'silent' }),
     storeOf: ({ url = '' }) => (url.startsWith('/north/') ? { store: 'north', url } : null),
-    open(_store, isProbe, response) {
-      opened.push({ isProbe, response });
+    open(_store, kind, response) {
+      opened.push({ kind, response });
       return Promise.reject(new SluiceError('database_unavailable', 'It is down.'));
     },
     isAsleep: () => isAsleep,
@@ -69,13 +69,39 @@ test('only the readyz and healthz of a store itself leave it asleep', async () =
   ];
   for (const path of others)
     expect((await fetch(`${address}/north${path}`, { method: 'PATCH' })).status).toBe(503);
-  expect(opened.map(({ isProbe }) => isProbe)).toEqual(others.map(() => false));
+  expect(opened.map(({ kind }) => kind)).toEqual(others.map(() => 'request'));
 });
 
-test('a probe of an open store is passed on as a probe', async () => {
+test('a probe of an open store is passed on as a probe, and the live data of its page as a stream', async () => {
   const { opened, address } = await setup(false);
-  await fetch(`${address}/north/readyz`);
-  expect(opened).toMatchObject([{ isProbe: true }]);
+  for (const path of ['readyz', 'dashboard/live', 'dashboard/live?x=1', 'data/dashboard/live'])
+    await fetch(`${address}/north/${path}`);
+  expect(opened.map(({ kind }) => kind)).toEqual(['probe', 'stream', 'stream', 'request']);
+});
+
+test('readyz of a node whose stores have all failed tries them in turn, and is ready once one has opened', async () => {
+  const tried: string[] = [];
+  let failed = 2;
+  const app = createFront({
+    auth: undefined,
+    logger: pino({ level: 'silent' }),
+    storeOf: () => null,
+    open(store, kind) {
+      tried.push(`${store} ${kind}`);
+      if (tried.length < 3) return Promise.reject(new SluiceError('database_unavailable', 'It is down.'));
+      failed = 1;
+      return Promise.resolve({ app, release: () => tried.push('released') });
+    },
+    isAsleep: () => false,
+    count: () => ({ stores: 2, open: 0, failed }),
+    names: () => ['north', 'south'],
+    picker: 'none',
+  });
+  onTestFinished(() => app.close());
+  const statuses: number[] = [];
+  for (let asked = 0; asked < 4; asked++) statuses.push((await app.inject('/readyz')).statusCode);
+  expect(statuses).toEqual([503, 503, 503, 200]);
+  expect(tried).toEqual(['north probe', 'south probe', 'north probe', 'released']);
 });
 
 test('only a page of a store answers a browser with a page', async () => {

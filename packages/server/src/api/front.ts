@@ -2,7 +2,7 @@
  * The HTTP server of a node with many data stores. It passes each request to the routes of its store, which are a
  * server that does not listen. It answers requests for no store itself: health, and the list of stores.
  */
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type ServerOptions } from './create-server.ts';
 import { answerError, problemOfAny } from './error-answers.ts';
@@ -16,6 +16,12 @@ export interface StoreRoute {
   /** With the name of the store in the path, as the routes of the store expect. */
   url: string;
 }
+
+/**
+ * Kind of a request. A probe keeps no store awake. A stream, which shows the page of operators what happens, does not
+ * end by itself, so a store that is moved ends it.
+ */
+export type UseKind = 'request' | 'probe' | 'stream';
 
 export interface StoreUse {
   app: FastifyInstance;
@@ -38,7 +44,7 @@ export interface FrontOptions extends Pick<
    * Need not go on when the response closes, because its client has left.
    * @throws {SluiceError} if the store cannot be opened now
    */
-  open: (store: string, isProbe: boolean, response: ServerResponse) => Promise<StoreUse>;
+  open: (store: string, kind: UseKind, response: ServerResponse) => Promise<StoreUse>;
   isAsleep: (store: string) => boolean;
   count: () => StoreCount;
   names: () => string[];
@@ -51,6 +57,7 @@ export interface FrontOptions extends Pick<
 const open = { config: { access: 'open' } } as const;
 /** After the name of the store. */
 const probePath = /^\/(?:readyz|healthz)\/?(?:\?|$)/;
+const streamPath = /^\/dashboard\/live\/?(?:\?|$)/;
 
 export function createFront(options: FrontOptions): FastifyInstance {
   const { basePath = '', storeOf, isAsleep, picker } = options;
@@ -87,14 +94,14 @@ export function createFront(options: FrontOptions): FastifyInstance {
   app.server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     const route = storeOf(request);
     if (route === null) return own(request, response);
-    const isProbe = probePath.test(route.url.slice(`${basePath}/${route.store}`.length));
-    if (isProbe && isAsleep(route.store)) {
+    const kind = kindOf(route.url.slice(`${basePath}/${route.store}`.length));
+    if (kind === 'probe' && isAsleep(route.store)) {
       // A request for the state of a store does not wake the store.
       request.url = `${basePath}/readyz?store=${route.store}`;
       return own(request, response);
     }
     request.url = route.url;
-    options.open(route.store, isProbe, response).then(
+    options.open(route.store, kind, response).then(
       (use) => {
         if (response.closed) return use.release();
         response.once('close', use.release);
@@ -111,8 +118,23 @@ export function createFront(options: FrontOptions): FastifyInstance {
   return app;
 }
 
+function kindOf(path: string): UseKind {
+  if (probePath.test(path)) return 'probe';
+  return streamPath.test(path) ? 'stream' : 'request';
+}
+
 function frontRoutes(app: FastifyInstance, options: FrontOptions): void {
-  const { isAsleep, count, metrics, picker } = options;
+  const { isAsleep, count, metrics, names, picker } = options;
+  let tries = 0;
+  /** A balancer sends no request to a node that is not ready, so no other request would find that a store is back. */
+  const tryNext = ({ raw }: FastifyReply): void => {
+    const name = names()[tries++ % names().length] ?? '';
+    options.open(name, 'probe', raw).then(
+      ({ release }) => release(),
+      // The store has logged it.
+      () => undefined,
+    );
+  };
   if (picker !== 'none') pickerRoute(app, options);
   app.get('/healthz', open, (_request, reply) => {
     reply.type('application/json; charset=utf-8').send('{"status":"up"}');
@@ -125,6 +147,7 @@ function frontRoutes(app: FastifyInstance, options: FrontOptions): void {
       return sendProblem(reply, problemOf('endpoint_not_found', 'No data store has this name.'));
     const { stores, failed } = count();
     if (stores > 0 && failed === stores) {
+      tryNext(reply);
       const reason = 'This node cannot use the database of any data store now.';
       return sendProblem(reply, problemOf('database_unavailable', reason, facts));
     }

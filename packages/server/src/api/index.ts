@@ -9,7 +9,14 @@ export {
 } from './create-server.ts';
 export type { ProfileFactory } from './node.ts';
 export { answerError } from './error-answers.ts';
-export { createFront, type FrontOptions, type StoreCount, type StoreRoute, type StoreUse } from './front.ts';
+export {
+  createFront,
+  type FrontOptions,
+  type StoreCount,
+  type UseKind,
+  type StoreRoute,
+  type StoreUse,
+} from './front.ts';
 export { closeConnections } from './close-connections.ts';
 export { assertGuarded, assertMay, type Access, type Auth } from './auth/guard.ts';
 export { createApiKey, type ApiKey } from './auth/api-key.ts';

@@ -19,7 +19,7 @@ describe('a URL of a server', () => {
     // Unencoded, but plain.
     ['postgres://u:p@q@a/db', { user: 'u', password: 'p@q', host: 'a', database: 'db' }],
     ['postgres://a/db?application_name=x&options=-c%20a%3Db&statement_timeout=5s&max=9&stream=x&types=y', {
-      host: 'a', database: 'db', application_name: 'x', options: '-c a=b', statement_timeout: '5s',
+      host: 'a', database: 'db', options: '-c a=b', statement_timeout: '5s',
     }],
     ['postgres://a/?user=u&password=p&dbname=d', { user: 'u', password: 'p', host: 'a', database: 'd' }],
   ])('a URL of a server says where to connect: %s', (url, fields) => {

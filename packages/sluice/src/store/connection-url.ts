@@ -13,11 +13,12 @@ export type ServerFields = Pick<
   'user' | 'host' | 'port' | 'database' | (typeof parameters)[number]
 > & { password?: string };
 
-/** Parameters that are passed on; tls.ts handles those of TLS. */
+/**
+ * Parameters that are passed on; tls.ts handles those of TLS. Not `application_name`: writers, moves and operators find the
+ * sessions of nodes and writers by their names.
+ */
 const parameters = [
-  'application_name',
   'client_encoding',
-  'fallback_application_name',
   'idle_in_transaction_session_timeout',
   'lock_timeout',
   'options',

@@ -32,8 +32,8 @@ export function fenceStore({ url, schema }: FencePlace): Promise<void> {
 
 /**
  * Has no effect without a fence.
- * @param options.isAlone Checks that no other session moves the store. @throws {SluiceError} `configuration_invalid` if one
- *   does
+ * @param options.isAlone Checks that no other session moves the store, and that none has moved it.
+ * @throws {SluiceError} `configuration_invalid` if one does, or has
  */
 export function unfenceStore(
   { url, schema }: FencePlace,
@@ -52,10 +52,19 @@ export function unfenceStore(
         [lockKeysOf(schema).migration],
       );
       if (rows[0]?.is_mine !== true) {
-        const reason = 'a command is moving it: stop that with Ctrl-C';
-        throw new SluiceError('configuration_invalid', `Cannot give up the move: ${reason}`);
+        throw refusal('a command is moving it: stop that with Ctrl-C');
       }
+      // The copy takes writes since then, so these tables may not.
+      const [left] = (await client.query<{ left_at: string | null }>(query('readLeaving', schema).text)).rows;
+      if (left !== undefined && left.left_at !== null)
+        throw refusal(
+          `it ended at ${left.left_at}, so this is the old place of the store: take the stores file that the move has changed`,
+        );
     }
     await waitAloud(client, url, 'move', waits, () => drop(client));
   });
+}
+
+function refusal(reason: string): SluiceError {
+  return new SluiceError('configuration_invalid', `Cannot give up the move: ${reason}`);
 }

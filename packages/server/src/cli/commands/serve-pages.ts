@@ -38,8 +38,8 @@ export async function servePages(options: PagesOptions): Promise<Service> {
     tls,
     basePath,
     storeOf: (request) => storeOf(request, { stores: host.stores, basePath, claim }),
-    async open(name, isProbe, response) {
-      const { value, release } = await host.use(name, isProbe, response);
+    async open(name, kind, response) {
+      const { value, release } = await host.use(name, kind, response);
       return { app: value.app, release };
     },
     picker: auth === undefined || auth === 'none' ? 'names' : 'form',

@@ -41,8 +41,8 @@ export function serveStores(values: ApiValues, shared: SharedByNodes): Service {
     basePath,
     limits: shared.limits,
     storeOf: (request) => storeOf(request, { stores: host.stores, basePath, claim }),
-    async open(name, isProbe, response) {
-      const { value, release } = await host.use(name, isProbe, response);
+    async open(name, kind, response) {
+      const { value, release } = await host.use(name, kind, response);
       return { app: value.api, release };
     },
     picker: values.dashboard === 'off' ? 'none' : isUnasked ? 'names' : 'form',

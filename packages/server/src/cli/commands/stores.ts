@@ -1,16 +1,14 @@
 import { SluiceError } from 'sluice/internal/protocol';
-import { adviceForVersion, schemaVersion } from 'sluice/internal/store';
 import { Command } from 'commander';
 import { databaseSettings, storesFile } from '../config/database-settings.ts';
 import { redactUrl } from '../config/database-url.ts';
 import { assertNoPassword } from '../config/assert-no-password.ts';
 import { attentionExitCode } from '../operate/exit-codes.ts';
 import { tableLines } from '../operate/text.ts';
-import { withDatabase } from '../operate/with-database.ts';
-import { explainError } from '../process/report-error.ts';
 import { printJson, printLine } from '../process/output.ts';
+import { checkEach } from '../stores/check-stores.ts';
 import { editStores } from '../stores/edit-stores.ts';
-import { assertNoClash, readEachStore, readStores, type Store } from '../stores/stores-file.ts';
+import { assertNoClash, readEachStore, readStores } from '../stores/stores-file.ts';
 import { createCommand } from './command.ts';
 import { moveStoreCommand } from './move-store.ts';
 
@@ -90,9 +88,10 @@ const removeStore = () =>
     servesStores: true,
     extend: (command) => command.argument('<name>', 'the store'),
     async run({ stores: file }, flags, [name = '']) {
-      await editStores(file ?? '', ({ [name]: removed, ...others }) => {
-        if (removed === undefined)
+      await editStores(file ?? '', (entries) => {
+        if (!Object.hasOwn(entries, name))
           throw refusal(`Cannot remove the store: the file has no store of this name: ${name}`);
+        const { [name]: _, ...others } = entries;
         return others;
       });
       if (flags['json'] === true) return printJson({ removed: name });
@@ -137,61 +136,29 @@ const listStores = () =>
     },
   });
 
-interface Checked {
-  store: string;
-  isReachable: boolean;
-  schemaVersion: number | null;
-  isReady: boolean;
-  says: string;
-}
-
-/** Stores that are checked concurrently. */
-const checksAtOnce = 4;
-
 const checkStores = () =>
   createCommand({
     name: 'check',
     summary: 'connect to the stores, and show whether each is usable',
     description:
-      'Connects to each store, or to the named one, and shows whether it answers and the version of its schema.\n\n' +
+      'Connects to each store, or to the named one, and shows whether it answers and the version of its schema. A store is ' +
+      'not usable if it is read-only, if a move has closed it, if its URLs lead to different databases, or if another store ' +
+      'has the same database and schema.\n\n' +
       'Exits with 0 if all are usable, with 5 if one is not.',
     settings: { ...settings, databaseCa, databaseCert, databaseKey },
     servesStores: true,
     extend: (command) => command.argument('[name]', 'name of the store (default: all)'),
     async run({ stores: file, databaseCa: ca, databaseCert: cert, databaseKey: key }, flags, [name]) {
       const stores = readEachStore(file ?? '', { tls: { ca, cert, key } });
-      const waiting = [...stores].filter(([each]) => name === undefined || each === name);
-      if (name !== undefined && waiting.length === 0)
+      const named = [...stores].filter(([each]) => name === undefined || each === name);
+      if (name !== undefined && named.length === 0)
         throw refusal(`Cannot check the store: the file has no store of this name: ${name}`);
-      const checked = new Map<string, Checked>(waiting.map(([each]) => [each, null as never]));
-      const work = async (): Promise<void> => {
-        for (let next = waiting.shift(); next !== undefined; next = waiting.shift())
-          checked.set(next[0], await check(...next));
-      };
-      await Promise.all(Array.from({ length: checksAtOnce }, work));
-      const all = [...checked.values()];
+      const all = await checkEach(new Map(named));
       if (flags['json'] === true) printJson({ stores: all });
       else for (const { store, says } of all) printLine(`${store}: ${says}`);
       if (all.some(({ isReady }) => !isReady)) process.exitCode = attentionExitCode;
     },
   });
-
-async function check(name: string, store: Store | SluiceError): Promise<Checked> {
-  try {
-    if (store instanceof SluiceError) throw store;
-    const { url, schema } = store;
-    const rows = await withDatabase({ databaseUrl: url, schema }, (database) => database.run('readSettings'));
-    const version = Number(rows.find((row) => row['name'] === 'schema_version')?.['value'] ?? Number.NaN);
-    const isReady = version === schemaVersion;
-    const told = isReady ? version : adviceForVersion(version, `sluice migrate --store ${name}`);
-    const says = `reachable, its schema has version ${told}`;
-    return { store: name, isReachable: true, schemaVersion: version, isReady, says };
-  } catch (error) {
-    const { code, message } = explainError(error) as Partial<SluiceError> & Error;
-    const isReachable = code === 'schema_outdated';
-    return { store: name, isReachable, schemaVersion: null, isReady: false, says: message };
-  }
-}
 
 function refusal(sentence: string): SluiceError {
   return new SluiceError('configuration_invalid', sentence);

@@ -135,6 +135,10 @@ describe('the configuration file', () => {
     ],
     [[], 'Cannot start: /sluice.config.json is not an object of settings'],
     ['{ "databaseUrl": "unlikely" ', 'Cannot start: /sluice.config.json cannot be read as JSON'],
+    [
+      '{ "port": 1, "api": { "port": 2 }, "port": 3 }',
+      'Cannot start: /sluice.config.json has the key "port" twice',
+    ],
   ])('the configuration file %j is refused: %s', async (content, sentence) => {
     expect(await refusalOf(content)).toBe(sentence);
   });

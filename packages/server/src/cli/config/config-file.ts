@@ -7,6 +7,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { SluiceError } from 'sluice/internal/protocol';
+import { repeatedKey } from './repeated-key.ts';
 
 const names = ['sluice.config.js', 'sluice.config.mjs', 'sluice.config.json'];
 
@@ -55,9 +56,16 @@ function findUpwards(from: string): string | null {
 
 async function load(path: string): Promise<unknown> {
   try {
-    if (basename(path).endsWith('.json')) return JSON.parse(readFileSync(path, 'utf8')) as unknown;
+    if (basename(path).endsWith('.json')) {
+      const text = readFileSync(path, 'utf8');
+      const value = JSON.parse(text) as unknown;
+      const repeated = repeatedKey(text);
+      if (repeated === null) return value;
+      throw refusal(`${path} has the key ${JSON.stringify(repeated)} twice`);
+    }
     return ((await import(pathToFileURL(path).href)) as { default?: unknown }).default;
   } catch (cause) {
+    if (cause instanceof SluiceError) throw cause;
     if (!existsSync(path)) throw refusal(`--config names no file: ${path}`);
     // The message of the JSON parser quotes the text, and so perhaps a secret.
     const reason = path.endsWith('.json') ? 'JSON' : `a module (${String(cause)})`;

@@ -26,6 +26,11 @@ export interface StopRequestOptions {
 /** npm passes Ctrl-C on although the terminal has sent it; a signal within this time is the same request. */
 const sameRequestMs = 500;
 
+/** Stop requests of this process so far. */
+let stopRequests = 0;
+
+export const countStopRequests = (): number => stopRequests;
+
 export function awaitStopRequest(options: StopRequestOptions = {}): StopRequest {
   const stopping = new AbortController();
   let requestedAt = 0;
@@ -33,6 +38,7 @@ export function awaitStopRequest(options: StopRequestOptions = {}): StopRequest 
     const request = (signal: NodeJS.Signals | null): void => {
       if (!stopping.signal.aborted) {
         requestedAt = performance.now();
+        stopRequests += 1;
         stopping.abort();
         resolve();
       } else if (signal !== null && performance.now() - requestedAt > sameRequestMs) {

@@ -17,6 +17,7 @@ import {
   type LockWaitOptions,
 } from 'sluice/internal/store';
 import { actor } from '../process/actor.ts';
+import { assertOpen, assertOwner, moveRefusal, refuseOutsiders } from './can-move.ts';
 import { editEntry } from './edit-stores.ts';
 import { openInNodes } from './node-sessions.ts';
 import { openBriefly } from './server-watch.ts';
@@ -63,6 +64,7 @@ export async function moveStore(options: MoveOptions): Promise<MoveReport> {
   const source = openBriefly(from);
   try {
     await assertOwner(source);
+    await assertOpen(source, from);
     await refuseOutsiders(source);
     return await moveAlone(options, source);
   } finally {
@@ -87,30 +89,6 @@ async function moveAlone(options: MoveOptions, source: Database): Promise<MoveRe
   }
 }
 
-/** Only the owner may close the tables to writes, and open them again. @throws {SluiceError} for another role */
-async function assertOwner(source: Database): Promise<void> {
-  const [row] = await source.run('ownsTables');
-  if (row?.['is_owner'] !== true)
-    throw refusal(
-      'the role of its URL does not own its tables, and only their owner may close them to writes',
-    );
-}
-
-/** The copy takes the rows of the schema only. @throws {SluiceError} if the store keeps rows or triggers outside of it */
-async function refuseOutsiders(source: Database): Promise<void> {
-  const rows = await source.run('listOutsiders');
-  if (rows.length === 0) return;
-  const kinds = [...new Set(rows.map(({ kind }) => kind as string))];
-  const lists = kinds.map((kind) => {
-    const names = rows.filter((row) => row['kind'] === kind).map(({ name }) => name as string);
-    return `${kind}${names.length > 1 ? 's' : ''} ${names.join(', ')}`;
-  });
-  throw refusal(
-    `it has what a copy of its schema would leave behind: ${lists.join('; ')}. Move its whole database, as ` +
-      '"Stores with tables of your own" in docs/stores.md tells',
-  );
-}
-
 async function moveHeld(options: MoveOptions, source: Database, copy: StoreCopy): Promise<MoveReport> {
   const { file, from, entryAfter, onStep, onWait, signal, editWaitMs } = options;
   const { name } = from;
@@ -133,9 +111,10 @@ async function moveHeld(options: MoveOptions, source: Database, copy: StoreCopy)
     };
     const moved = (known: StoreEntry | undefined): StoreEntry => {
       if (known?.moving === true) return entryAfter(known);
-      throw refusal('somebody has changed it in the stores file meanwhile');
+      throw moveRefusal('somebody has changed it in the stores file meanwhile');
     };
     await editEntry(file, name, moved, { waitMs: editWaitMs, beforeSave });
+    await noteLeaving(source, from, onStep);
     return { tables, heldMs: Math.round(performance.now() - heldAt) };
   } catch (error) {
     // Its locks would keep the source closed.
@@ -143,7 +122,7 @@ async function moveHeld(options: MoveOptions, source: Database, copy: StoreCopy)
     const cause = signal.aborted ? 'stopped before the end' : (error as Error).message;
     await giveBack(file, from, { onWait, editWaitMs }).catch((failure: unknown) => {
       const reason = failure instanceof Error ? failure.message : 'an unknown error';
-      throw refusal(`${cause}; run it again with --abort, because the source was not opened: ${reason}`);
+      throw moveRefusal(`${cause}; run it again with --abort, because the source was not opened: ${reason}`);
     });
     if (!signal.aborted) throw error;
     throw new SluiceError('cancelled', 'Stopped before the end: the store stays where it was', {
@@ -159,7 +138,8 @@ async function copyWhole(
   await copy.copy(onProgress);
   const tables = await copy.verify();
   const found = (await checkRows(copy, { signal })).filter(({ verdict }) => verdict !== 'ok');
-  if (found.length > 0) throw refusal(`the copy is not whole: ${found.map(({ says }) => says).join('; ')}`);
+  if (found.length > 0)
+    throw moveRefusal(`the copy is not whole: ${found.map(({ says }) => says).join('; ')}`);
   onStep(`copied and compared ${tables.reduce((sum, { rows }) => sum + rows, 0)} rows`);
   const paused = (await copy.run('listLanes')).filter((row) =>
     isPausedByMove(row['paused_by'] as string | null),
@@ -168,6 +148,15 @@ async function copyWhole(
   const detail = JSON.stringify(Object.fromEntries(tables.map(({ table, rows }) => [table, rows])));
   await copy.run('recordAction', ['move', actor(), `store ${from.name}`, [], detail]);
   return tables;
+}
+
+/** `--abort` with an old copy of the stores file would open the source, and then two databases would take writes of the store. */
+async function noteLeaving(source: Database, { name }: Store, onStep: MoveOptions['onStep']): Promise<void> {
+  try {
+    await source.run('recordAction', ['leave', actor(), `store ${name}`, [], null]);
+  } catch {
+    onStep('could not note at the source that it has moved: do not use --abort with an old copy of the file');
+  }
 }
 
 export interface GiveBackOptions extends Pick<MoveOptions, 'onWait' | 'editWaitMs'> {
@@ -204,9 +193,9 @@ export async function giveBack(
 const marked =
   (name: string) =>
   (entry: StoreEntry | undefined): StoreEntry => {
-    if (entry === undefined) throw refusal('the stores file has it no more');
+    if (entry === undefined) throw moveRefusal('the stores file has it no more');
     if (entry.moving !== true) return { ...entry, moving: true };
-    throw refusal(`it is marked as moving already: \`sluice stores move ${name} --abort\` ends that`);
+    throw moveRefusal(`it is marked as moving already: \`sluice stores move ${name} --abort\` ends that`);
   };
 
 /** Resolves when no node has, or opens, a session in the database of the store. */
@@ -221,7 +210,7 @@ async function awaitNodes(
     const since = performance.now() - markedAt;
     if (!isOpen && since >= fileReadMs) return;
     if (isOpen && since >= waitMs)
-      throw refusal(
+      throw moveRefusal(
         `nodes still have sessions in its database: do all of them read ${file}, and have requests ended?`,
       );
     await pause(lookMs);
@@ -238,8 +227,4 @@ async function drain(source: Database, signal: AbortSignal): Promise<void> {
     if (ready < least) [least, leastAt] = [ready, performance.now()];
     await pause(lookMs);
   }
-}
-
-function refusal(reason: string): SluiceError {
-  return new SluiceError('configuration_invalid', `Cannot move the store: ${reason}`);
 }

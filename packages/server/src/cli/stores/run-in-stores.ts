@@ -3,6 +3,7 @@ import { SluiceError } from 'sluice/internal/protocol';
 import type { DatabaseValues } from '../config/database-url.ts';
 import { inStore, printJson, printLine } from '../process/output.ts';
 import { reportError } from '../process/report-error.ts';
+import { countStopRequests } from '../process/stop-request.ts';
 import { readEachStore, type Store } from './stores-file.ts';
 
 export interface StoreChoice {
@@ -27,6 +28,9 @@ export function assertChoice(
   if (isAll && flags['watch'] === true) refuse('--watch');
 }
 
+/** Of a command that was stopped before it ran in every store. */
+const stoppedExitCode = 130;
+
 /**
  * An entry that cannot be used here keeps no command from the other stores: its variable may be set for other processes.
  * @throws {SluiceError} `configuration_invalid` if the choice names no store, or one that cannot be used
@@ -42,14 +46,20 @@ export async function runInStores<V extends DatabaseValues & { stores?: string |
   if (!choice.isAll) return run(valuesIn(values, chosen(stores, choice.store, file)));
   const codes = new Map<string, number>();
   const waiting = [...stores];
+  const requestsBefore = countStopRequests();
+  const isStopped = (): boolean => countStopRequests() > requestsBefore;
   const work = async (): Promise<void> => {
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+    while (!isStopped()) {
+      const next = waiting.shift();
+      if (next === undefined) break;
       const [name, store] = next;
       const runInIt = async (): Promise<void> => run(valuesIn(values, usable(store)));
       codes.set(name, await inStore(name, () => codeOf(runInIt, choice.isJson)));
     }
   };
   await Promise.all(Array.from({ length: choice.atOnce }, work));
+  // A command that stops at a request stops only its work in one store.
+  for (const [name] of waiting) codes.set(name, stoppedExitCode);
   summarize(codes, choice.isJson);
 }
 

@@ -45,7 +45,7 @@ function hostOf(first: Stores, openMax = 10, opening?: (store: Store) => Promise
     file.stores = stores;
     host.reload();
   };
-  const use = async (name: string): Promise<void> => (await host.use(name, false)).release();
+  const use = async (name: string): Promise<void> => (await host.use(name, 'request')).release();
   return { host, open, change, use };
 }
 
@@ -65,7 +65,7 @@ test('opening a store beyond the limit closes the open store that is unused for 
 
 test('a store beyond the limit is refused while all open stores are in use, and opened afterwards', async () => {
   const { host, open, use } = hostOf(storesOf({ name: 'a' }, { name: 'b' }), 1);
-  const { release } = await host.use('a', false);
+  const { release } = await host.use('a', 'request');
   vi.advanceTimersByTime(5000);
   await expect(use('b')).rejects.toMatchObject({ code: 'overloaded' } satisfies Partial<SluiceError>);
   release();
@@ -74,11 +74,27 @@ test('a store beyond the limit is refused while all open stores are in use, and 
   expect([...open]).toEqual(['b on one']);
 });
 
+test('a store whose database does not answer gives its place to another store, and closes when it is idle', async () => {
+  const { host, open, use } = hostOf(storesOf({ name: 'lost' }, { name: 'b' }), 1);
+  const lose = (): void => {
+    for (const place of host.opened)
+      Object.assign(place, { isBusy: () => Promise.reject(new Error('lost')) });
+  };
+  await use('lost');
+  lose();
+  vi.advanceTimersByTime(5000);
+  await use('b');
+  expect([...open]).toEqual(['b on one']);
+  lose();
+  await vi.advanceTimersByTimeAsync(70_000);
+  expect([...open]).toEqual([]);
+});
+
 test('a moved store finishes its requests, closes, keeps new ones waiting, and serves them at the new place', async () => {
   const { host, open, change, use } = hostOf(storesOf({ name: 'a' }, { name: 'b' }));
-  const { release } = await host.use('a', false);
+  const { release } = await host.use('a', 'request');
   change(storesOf({ name: 'a', isMoving: true }, { name: 'b' }));
-  const waiting = host.use('a', false);
+  const waiting = host.use('a', 'request');
   await use('b');
   expect([...open]).toEqual(['a on one', 'b on one']);
   release();
@@ -88,10 +104,26 @@ test('a moved store finishes its requests, closes, keeps new ones waiting, and s
   expect((await waiting).value).toMatchObject({ server: 'two' });
 });
 
+test('a moved store waits for its requests only, and ends the streams of pages', async () => {
+  const { host, open, change } = hostOf(storesOf({ name: 'a' }));
+  const stream = await host.use('a', 'stream');
+  const { release } = await host.use('a', 'request');
+  vi.advanceTimersByTime(100_000);
+  expect([...open]).toEqual(['a on one']);
+  change(storesOf({ name: 'a', isMoving: true }));
+  expect([...open]).toEqual(['a on one']);
+  release();
+  expect([...open]).toEqual([]);
+  stream.release();
+  change(storesOf({ name: 'a' }));
+  await host.use('a', 'request');
+  expect([...open]).toEqual(['a on one']);
+});
+
 test('a store whose move is given up serves the requests that waited', async () => {
   const { host, open, change } = hostOf(storesOf({ name: 'a' }));
   change(storesOf({ name: 'a', isMoving: true }));
-  const waiting = host.use('a', false);
+  const waiting = host.use('a', 'request');
   await vi.advanceTimersByTimeAsync(1000);
   expect(open.size).toBe(0);
   change(storesOf({ name: 'a' }));
@@ -100,7 +132,7 @@ test('a store whose move is given up serves the requests that waited', async () 
 
 test('a request that waits for a moved store for a minute is refused', async () => {
   const { host } = hostOf(storesOf({ name: 'a', isMoving: true }));
-  const refused = host.use('a', false).catch((error: unknown) => error);
+  const refused = host.use('a', 'request').catch((error: unknown) => error);
   await vi.advanceTimersByTimeAsync(60_000);
   expect(await refused).toMatchObject({ code: 'database_unavailable' });
 });
@@ -147,6 +179,29 @@ test('four stores that open without an end delay a fifth store of their server b
   expect([...open]).toEqual(['well on one']);
 });
 
+test('stores that wait for their turn on a server without an answer take no place of the stores of another server', async () => {
+  const lost = Array.from({ length: 20 }, (_, index) => ({ name: `s${index}`, server: 'mute' }));
+  const answers: (() => void)[] = [];
+  onTestFinished(() => answers.forEach((answer) => answer()));
+  const { open, use } = hostOf(storesOf(...lost, { name: 'b', server: 'two' }), 10, ({ server }) =>
+    server === 'two' ? Promise.resolve() : new Promise((resolve) => answers.push(resolve)),
+  );
+  const uses: Promise<unknown>[] = [];
+  for (const { name } of lost) {
+    uses.push(use(name).catch((error: unknown) => error));
+    await vi.advanceTimersByTimeAsync(1);
+  }
+  await use('b');
+  expect([...open]).toEqual(['b on two']);
+  for (let turns = 0; turns < 5; turns++) {
+    await vi.advanceTimersByTimeAsync(2000);
+    for (const answer of answers) answer();
+  }
+  await Promise.all(uses);
+  // The limit holds all the same.
+  expect(open.size).toBeLessThanOrEqual(10);
+});
+
 test('a store whose turn does not come within ten seconds is refused, and may try again', async () => {
   const names = Array.from({ length: 21 }, (_, index) => `s${index}`);
   const answers: (() => void)[] = [];
@@ -183,8 +238,8 @@ test.each([
   const { open, change, host } = hostOf(storesOf(...before), 20, ({ name }) =>
     name === 'a' ? Promise.resolve() : new Promise((resolve) => answers.push(resolve)),
   );
-  for (const { name } of others) void host.use(name, false);
-  const waiting = host.use('a', false);
+  for (const { name } of others) void host.use(name, 'request');
+  const waiting = host.use('a', 'request');
   await vi.advanceTimersByTimeAsync(100);
   if ('isMoving' in mark) change(storesOf(...others, { name: 'a', ...mark }));
   else change(storesOf(...others, { name: 'a', server: 'two' }));
@@ -204,7 +259,7 @@ test('a store that is marked as moved while it opens closes at once if its clien
     () => new Promise((resolve) => (answer = resolve)),
   );
   const client = Object.assign(new EventEmitter(), { closed: false });
-  const left = host.use('a', false, client).catch((error: unknown) => error);
+  const left = host.use('a', 'request', client).catch((error: unknown) => error);
   await vi.advanceTimersByTimeAsync(0);
   change(storesOf({ name: 'a', isMoving: true }));
   client.closed = true;
@@ -229,7 +284,7 @@ test.each([
   const ends: Promise<unknown>[] = [];
   for (let count = 0; count < 1500; count++) {
     const client = Object.assign(new EventEmitter(), { closed: false });
-    ends.push(host.use('a', false, client).catch((error: unknown) => error));
+    ends.push(host.use('a', 'request', client).catch((error: unknown) => error));
     if (count % 500 < 250) await Promise.resolve();
     client.closed = true;
     client.emit('close');
@@ -238,6 +293,6 @@ test.each([
   }
   expect((await Promise.all(ends)).every((end) => end instanceof ClientLeft)).toBe(true);
   const fake = Object.assign(new EventEmitter(), { closed: false });
-  const waiting = host.use('a', false, fake);
+  const waiting = host.use('a', 'request', fake);
   expect(await Promise.race([waiting, vi.advanceTimersByTimeAsync(1000).then(() => 'waits')])).toBe('waits');
 });

@@ -1,5 +1,5 @@
 /** The data stores of a process: opens each at its first use, closes it when idle, and follows the stores file. */
-import type { StoreCount } from '#api';
+import type { StoreCount, UseKind } from '#api';
 import { FailureLog, SluiceError } from 'sluice/internal/protocol';
 import type { Logger } from 'pino';
 import type { Client } from './shared-wait.ts';
@@ -94,13 +94,13 @@ export class StoreHost<T extends Opened> {
    * @throws {SluiceError} if it cannot be used now
    * @throws {ClientLeft}
    */
-  async use(name: string, isProbe: boolean, client?: Client): Promise<{ value: T; release: () => void }> {
+  async use(name: string, kind: UseKind, client?: Client): Promise<{ value: T; release: () => void }> {
     // Another slot may replace it while it is held.
     for (let slot = this.slot(name); ; slot = this.slot(name)) {
       await slot.held(client);
       if (slot !== this.#slots.get(name)) continue;
       try {
-        return await slot.use(isProbe, client);
+        return await slot.use(kind, client);
       } catch (error) {
         if (!(error instanceof Outdated)) throw error;
       }
@@ -150,8 +150,10 @@ export class StoreHost<T extends Opened> {
   /** @throws {SluiceError} `overloaded` if all open stores are in use */
   async #makeRoom(): Promise<void> {
     const { openMax } = this.#options;
-    // The store that is being opened is counted.
-    for (let { open, opening } = this.counts; open + opening > openMax; { open, opening } = this.counts) {
+    const placesTaken = (): number => [...this.#slots.values()].filter(({ takesPlace }) => takesPlace).length;
+    // The store that is being opened is counted. Those that wait for their turn are not: with a server that does not
+    // answer, they would keep out the stores of other servers.
+    while (placesTaken() > openMax) {
       const byUse = [...this.#slots.values()].sort((one, other) => one.usedAt - other.usedAt);
       let isRoom = false;
       for (const slot of byUse) if (!isRoom) isRoom = await slot.closeIfIdle(unusedMs);

@@ -2,13 +2,14 @@
  * One data store in a process: asleep, or open with its own connections. The first user opens it, and it is closed
  * after a time without use. It affects no other store.
  */
+import type { UseKind } from '#api';
 import { settleWithin, SluiceError } from 'sluice/internal/protocol';
 import { SharedWait, type Client } from './shared-wait.ts';
 import type { Store } from './stores-file.ts';
 
 /** An open store of a process. */
 export interface Opened {
-  /** Work is left that a close would interrupt or delay. */
+  /** Work is left that a close would interrupt or delay. If it throws, the store is closed. */
   isBusy(): boolean | Promise<boolean>;
   /** Finishes work under way, within a limited time. */
   close(): Promise<void>;
@@ -21,7 +22,7 @@ export interface StoreSlotOptions<T> {
   open: () => Promise<T>;
   /** Milliseconds without use after which it is closed. */
   idleMs: number;
-  /** Called before `open`. @throws {SluiceError} if another store cannot be open now */
+  /** Called before `open`. @throws {SluiceError} `overloaded` if another store cannot be open now */
   makeRoom: () => Promise<void>;
   onError: (error: unknown, doing: string) => void;
 }
@@ -41,8 +42,12 @@ export class StoreSlot<T extends Opened> {
   readonly #options: StoreSlotOptions<T>;
   #opened: T | null = null;
   #opening: SharedWait<T> | null = null;
+  /** Its turn to open has come. */
+  #isBeginning = false;
   #closing: Promise<void> | null = null;
   #users = 0;
+  /** Of the users. */
+  #streams = 0;
   #usedAt = Number.NEGATIVE_INFINITY;
   #failure: { error: SluiceError; until: number } | null = null;
   #isRetired = false;
@@ -61,6 +66,11 @@ export class StoreSlot<T extends Opened> {
     return this.#opening === null ? 'asleep' : 'opening';
   }
 
+  /** Whether it has connections, or will have. Without a turn to open it has none. */
+  get takesPlace(): boolean {
+    return this.#opened !== null || this.#isBeginning;
+  }
+
   get opened(): T | null {
     return this.#opened;
   }
@@ -72,19 +82,21 @@ export class StoreSlot<T extends Opened> {
 
   /**
    * Opens the store if needed, and keeps it open until `release`.
-   * @param isProbe Does not count as a use: a request for the state keeps no store awake.
    * @param client Nobody waits for a client that has left.
    * @throws {SluiceError} if it cannot be opened now
    * @throws {Outdated}
    * @throws {ClientLeft}
    */
-  async use(isProbe = false, client?: Client): Promise<{ value: T; release: () => void }> {
+  async use(kind: UseKind = 'request', client?: Client): Promise<{ value: T; release: () => void }> {
     if (this.#isRetired) throw new SluiceError('stopping', 'This node no longer serves this store.');
     if (this.#failure !== null && performance.now() < this.#failure.until) throw this.#failure.error;
+    const streams = kind === 'stream' ? 1 : 0;
     this.#users += 1;
+    this.#streams += streams;
     const release = (): void => {
       this.#users -= 1;
-      if (!isProbe) this.#usedAt = performance.now();
+      this.#streams -= streams;
+      if (kind !== 'probe') this.#usedAt = performance.now();
       if (this.#hold !== null) this.#letGo();
     };
     try {
@@ -100,7 +112,7 @@ export class StoreSlot<T extends Opened> {
     return this.#opening.join(client);
   }
 
-  /** From now on users wait in `held`. Present ones finish, and then the store is closed. */
+  /** From now on users wait in `held`. Requests finish, and then the store is closed, which ends its streams. */
   hold(): void {
     if (this.#hold !== null) return;
     let end!: () => void;
@@ -115,7 +127,7 @@ export class StoreSlot<T extends Opened> {
   }
 
   #letGo(): void {
-    if (this.#users === 0) void this.close();
+    if (this.#users === this.#streams) void this.close();
   }
 
   /**
@@ -134,9 +146,10 @@ export class StoreSlot<T extends Opened> {
 
   async #open(): Promise<T> {
     await this.#closing;
-    await this.#options.makeRoom();
     try {
       const opened = await this.#options.inTurn(async () => {
+        this.#isBeginning = true;
+        await this.#options.makeRoom();
         if (this.#hold !== null || this.#isRetired) throw new Outdated();
         return this.#options.open();
       });
@@ -147,11 +160,13 @@ export class StoreSlot<T extends Opened> {
       if (this.#hold !== null) this.#letGo();
       return opened;
     } catch (cause) {
-      if (cause instanceof Outdated) throw cause;
+      if (cause instanceof Outdated || isNoRoom(cause)) throw cause;
       this.#options.onError(cause, 'open the store');
       const error = refusalOf(cause);
       this.#failure = { error, until: performance.now() + retryMs };
       throw error;
+    } finally {
+      this.#isBeginning = false;
     }
   }
 
@@ -163,8 +178,8 @@ export class StoreSlot<T extends Opened> {
     try {
       if (await opened.isBusy()) return false;
     } catch (error) {
+      // Its database does not answer, so it does no work here. Open, it would take the place of a store that does.
       this.#options.onError(error, 'look for work of the store');
-      return false;
     }
     // A user may have come meanwhile.
     if (!isIdle() || this.#opened !== opened) return false;
@@ -192,6 +207,10 @@ export class StoreSlot<T extends Opened> {
     }
     return this.#closing ?? Promise.resolve();
   }
+}
+
+function isNoRoom(cause: unknown): boolean {
+  return cause instanceof SluiceError && cause.code === 'overloaded';
 }
 
 /** A fault of the database of a store concerns that store only, and may pass soon. */

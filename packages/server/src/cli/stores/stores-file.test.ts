@@ -50,6 +50,14 @@ test.each([
   ['{', 'it is not JSON'],
   ['[]', 'it is not of the form'],
   [
+    `{"stores": {"north": {"databaseUrl": "${north}"}, "n\\u006frth": {"databaseUrl": "postgres://h/other"}}}`,
+    'it has the key "north" twice',
+  ],
+  [
+    `{"stores": {"a": {"schema": "a"}, "north": {"schema": "\\"{", "databaseUrl": "${north}", "schema": "b"}}}`,
+    'it has the key "schema" twice',
+  ],
+  [
     withStores({ North: { databaseUrl: north } }),
     'store "North": the name is not up to 40 lower-case letters',
   ],

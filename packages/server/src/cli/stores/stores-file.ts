@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { SluiceError } from 'sluice/internal/protocol';
 import { serverOf, type TlsFiles } from 'sluice/internal/store';
 import * as z from 'zod';
+import { repeatedKey } from '../config/repeated-key.ts';
 import {
   findUrl,
   parseEntry,
@@ -110,14 +111,18 @@ function eachStoreOf(
  */
 export function readEntries(file: string): StoreEntries {
   let whole: unknown;
+  let repeated: string | null;
   try {
-    whole = JSON.parse(readFileSync(file, 'utf8'));
+    const text = readFileSync(file, 'utf8');
+    whole = JSON.parse(text);
+    repeated = repeatedKey(text);
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     // The message of the JSON parser quotes the text, and so perhaps a secret.
     if (code === undefined) throw refusal(file, 'it is not JSON');
     throw refusal(file, code === 'ENOENT' ? 'there is no such file' : `it cannot be read (${code})`);
   }
+  if (repeated !== null) throw refusal(file, `it has the key ${JSON.stringify(repeated)} twice`);
   const parsed = z
     .strictObject({ stores: z.record(z.string(), z.record(z.string(), z.unknown())) })
     .safeParse(whole);
