@@ -15,6 +15,8 @@ interface RandomColumn {
   type: Type;
   isNullable: boolean;
   hasDefault: boolean;
+  /** The default has another type than the column, if one can be stored in it. */
+  isLoose: boolean;
   isUnique: boolean;
   /** Not below zero. */
   isChecked: boolean;
@@ -49,6 +51,16 @@ function valueOf(type: Type, n: number, isLoud = false): unknown {
   return values[type];
 }
 
+/** Defaults that PostgreSQL converts to the type of the column. */
+const looseDefaults: Partial<Record<Type, string>> = {
+  integer: '7.25',
+  text: 'md5(chr(7))::uuid',
+  'numeric(8,2)': '7',
+  date: `timestamp '2024-01-08 12:00'`,
+  jsonb: `json '{"n": 7}'`,
+  bigint: '7.5',
+};
+
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
 const isNumber = (type: Type): boolean => /int|num/.test(type);
 const hasSpellings = ({ keys, childKey }: RandomTables): boolean =>
@@ -61,6 +73,7 @@ const column = (name: string): fc.Arbitrary<RandomColumn> =>
       type: fc.constantFrom(...types),
       isNullable: fc.boolean(),
       hasDefault: fc.boolean(),
+      isLoose: fc.boolean(),
       isUnique: fc.boolean(),
       isChecked: fc.boolean(),
     })
@@ -88,9 +101,10 @@ export function keyOf(tables: RandomTables, table: 'parent' | 'child'): string[]
 export function tablesText(tables: RandomTables, schema: string): string {
   const { keys, values, childKey, hasQuotient, onDelete, hasTrigger } = tables;
   const names = keyNames(tables);
-  const columns = values.map(({ name, type, isNullable, hasDefault, isUnique, isChecked }) => {
-    const fallback = type === 'text[]' ? '{x}' : textOf(valueOf(type, 7));
-    return `"${name}" ${type} ${isNullable ? '' : 'not null'} ${hasDefault ? `default '${fallback}'` : ''}
+  const columns = values.map(({ name, type, isNullable, hasDefault, isLoose, isUnique, isChecked }) => {
+    const own = type === 'text[]' ? `'{x}'` : `'${textOf(valueOf(type, 7))}'`;
+    const fallback = (isLoose ? looseDefaults[type] : undefined) ?? own;
+    return `"${name}" ${type} ${isNullable ? '' : 'not null'} ${hasDefault ? `default ${fallback}` : ''}
       ${isUnique ? 'unique' : ''} ${isChecked ? `check ("${name}" >= 0)` : ''}`;
   });
   const divisor = hasQuotient ? values.find(({ type }) => /^(integer|bigint)$/.test(type)) : undefined;

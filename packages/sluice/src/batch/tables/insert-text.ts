@@ -38,7 +38,7 @@ export function insertText(parts: Parts): string {
         ? [...same, ['g.turn', turn]]
         : same,
     given: { known: knownText(parts, unwritten), may_be_new: mayBeNewText(parts), missing: parts.missing },
-    written: { is_new: 'w.is_new', key: 'w.key', row: 'w.row' },
+    written: { is_new: 'w.is_new', key: parts.isKeyReturned ? 'w.key' : 'null::jsonb', row: 'w.row' },
     state: `coalesce(w.known, case when w.is_new is null then ${literal(unwritten)} else ${created} end)`,
     condition:
       parts.plainState === null
@@ -46,10 +46,10 @@ export function insertText(parts: Parts): string {
         : '(select count(*) filter (where w.is_new) from written w) < cardinality($1)',
   });
   // A trigger may give a row another key; such a row is not found by the key of its body.
-  const total =
-    catalog.triggers.length > 0
-      ? `union all select 0, 'total', to_jsonb(count(*)), null, null from written`
-      : '';
+  const total = parts.mayChangeKey
+    ? `union all select 0, 'total', jsonb_build_array(count(*), bool_or(w.is_new)), (array_agg(w.key))[1],
+         '[' || string_agg(w.row, ',') || ']' from written w`
+    : '';
   return `with ${parts.givenText}, ${written}, ${rows} ${total}`;
 }
 
@@ -77,9 +77,8 @@ function knownText(parts: Parts, unwritten: string): string {
       ? `'parent'`
       : `case when ${conflicts.join(' or ')} then ${literal(unwritten)} else 'parent' end`;
   // Of two equal rows of an array, the second meets the first. An upsert cannot change a row twice.
-  const repeated = form.operation === 'insert' ? 'exists' : 'repeated';
-  const again =
-    form.isArray && !form.ignoresExisting ? `when ${isRepeated(parts, 'g')} then '${repeated}'` : '';
+  const repeated = isMerge ? 'repeated' : unwritten;
+  const again = form.isArray ? `when ${isRepeated(parts, 'g')} then '${repeated}'` : '';
   return `case ${later} when not (${hasParents}) then ${orphan} ${again} end`;
 }
 

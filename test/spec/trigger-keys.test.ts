@@ -1,0 +1,79 @@
+// Triggers that give a row another key than its body, as when they write an address in lower case.
+
+import { expect, test } from 'vitest';
+import { useDatabase } from '../support/database.ts';
+import { fates, useRowLeaders } from '../support/row-leaders.ts';
+
+const leaders = useRowLeaders(
+  useDatabase(),
+  ['account', 'other', 'parted'].map((table) => ({ table })),
+  `
+  create table other (id integer primary key);
+  create table account (email text primary key, n integer);
+  create function lower_email() returns trigger language plpgsql as $$ begin
+    new.email := lower(new.email); return new; end $$;
+  create trigger lowered before insert or update on account for each row execute function lower_email();
+  create table parted (email text, n integer, primary key (email, n)) partition by list (n);
+  create table part partition of parted for values in (1);
+  create trigger lowered before insert on part for each row execute function lower_email()`,
+);
+const { make, settle, rows } = leaders;
+
+const stored = () => rows('select email, n from account order by email');
+
+test('an array is refused as a whole if a trigger gives one of its rows the key of another row', async () => {
+  await settle([make('account', 'insert', { email: 'a@x', n: 0 })]);
+  const array = make('account', 'insert', [
+    { email: 'A@x', n: 1 },
+    { email: 'K@x', n: 2 },
+  ]);
+  const writes = [array, make('other', 'insert', { id: 1 }), make('account', 'insert', { email: 'z@x' })];
+  expect(fates(writes, await settle(writes))).toEqual(['row_exists', 'created', 'created']);
+  expect(await stored()).toEqual([
+    { email: 'a@x', n: 0 },
+    { email: 'z@x', n: null },
+  ]);
+});
+
+test('the answer has the row and the key that a trigger has made, and tells whether the row is new', async () => {
+  const told = async (operation: 'insert' | 'upsert', ...bodies: (object | object[])[]) => {
+    const writes = bodies.map((body) => make('account', operation, body as never, { isReturning: true }));
+    const { outcomes } = await settle(writes);
+    return writes.map(({ writeId }) => {
+      const { result, detail } = outcomes.find(({ outcome }) => outcome.writeId === writeId)!.outcome;
+      return [result, detail?.key ?? null, detail?.rowTexts];
+    });
+  };
+  const row = (email: string, n: number): string => `{"email":"${email}","n":${n}}`;
+  expect(await told('insert', { email: 'B@x', n: 1 }, { email: 'c@x', n: 2 })).toEqual([
+    ['created', { email: 'b@x' }, [row('b@x', 1)]],
+    ['created', null, [row('c@x', 2)]],
+  ]);
+  expect(await told('upsert', { email: 'B@x', n: 3 })).toEqual([
+    ['updated', { email: 'b@x' }, [row('b@x', 3)]],
+  ]);
+  const array = [
+    { email: 'D@x', n: 4 },
+    { email: 'e@x', n: 5 },
+  ];
+  expect(await told('insert', array)).toEqual([['created', null, [row('d@x', 4), row('e@x', 5)]]]);
+  expect(await told('upsert', array.slice(0, 1))).toEqual([['updated', null, [row('d@x', 4)]]]);
+});
+
+test('an upsert that ignores existing rows is told whether its own row was written', async () => {
+  const writes = ['F@x', 'f@x'].map((email, n) =>
+    make('account', 'upsert', { email, n }, { ignoresExisting: true }),
+  );
+  expect(fates(writes, await settle(writes))).toEqual(['created', 'unchanged']);
+  expect(await stored()).toEqual([{ email: 'f@x', n: 0 }]);
+});
+
+test('a trigger of a partition may change the key, too', async () => {
+  const told = async (operation: 'insert' | 'upsert', body: object) => {
+    const write = make('parted', operation, body as never);
+    return fates([write], await settle([write]))[0];
+  };
+  expect(await told('insert', [{ email: 'A@x', n: 1 }])).toBe('created');
+  expect(await told('insert', [{ email: 'a@x', n: 1 }])).toBe('row_exists');
+  expect(await told('upsert', { email: 'B@x', n: 1 })).toBe('created');
+});
