@@ -11,6 +11,7 @@ import { isWide } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { databaseUrl, execute } from '../support/postgres.ts';
+import { startProxy } from '../support/proxy.ts';
 import { readHere } from '../support/run-here.ts';
 import { sourceProgram } from '../support/sluice-program.ts';
 import { createDataDir, readSluice, startSluice } from '../support/sluice.ts';
@@ -51,6 +52,7 @@ test('operator commands that are called wrongly end with the code of a wrong cal
   const calls = [
     [['show', 'x'], 'this is not a write id: x'],
     [['pause', '99'], 'this deployment has no lane of this number: 99'],
+    [['resume', '99999'], 'this deployment has no lane of this number: 99999'],
     [['drain', 'nobody'], 'no running writer has this name: nobody'],
   ] as const;
   await Promise.all(
@@ -64,6 +66,31 @@ test('operator commands that are called wrongly end with the code of a wrong cal
     }),
   );
 });
+
+test(
+  'sluice status --watch goes on after an outage of the database, until nobody reads it',
+  { timeout },
+  async () => {
+    const proxy = await startProxy(database.opsUrl);
+    const url = new URL(database.opsUrl);
+    url.port = new URL(proxy.url).port;
+    const watch = startSluice(['status', '--watch', '--watch-interval-ms', '100'], {
+      DATABASE_URL: url.href,
+    });
+    await watch.line();
+    proxy.refuse(true);
+    proxy.cut();
+    const { error } = await watch.line((line) => 'error' in line);
+    expect(error).toMatchObject({ code: 'database_unavailable' });
+    const since = new Date().toISOString();
+    proxy.refuse(false);
+    await watch.line(({ readAt }) => typeof readAt === 'string' && readAt > since);
+    watch.closeOutput();
+    const { code, stderr } = await watch.ended;
+    expect(code).toBe(5);
+    expect(stderr).toMatch(/^(Cannot reach PostgreSQL.*\n)+$/);
+  },
+);
 
 test('a writer says in one sentence that its schema does not exist', { timeout }, async () => {
   const { code, stderr } = await run(['writer', '--model', model, '--schema', 'nope'], {

@@ -3,18 +3,21 @@
 import pg from 'pg';
 import { tmpdir } from 'node:os';
 import {
+  applyRoles,
   createClient,
   doctor,
+  openDatabase,
   type Client,
   type CreateClientOptions,
   type SluiceError,
   type StandardSchema,
 } from 'sluice';
+import { discardWrites, drainWriter, listStuck, pauseLanes, resumeLanes, retryWrites } from 'sluice/operator';
 import { createWriter } from 'sluice/writer';
 import { describe, expect, expectTypeOf, onTestFinished, test } from 'vitest';
 import * as z from 'zod';
 import { useDatabase } from '../support/database.ts';
-import { databaseUrl } from '../support/postgres.ts';
+import { databaseUrl, rolePrefix } from '../support/postgres.ts';
 import { fresh } from '../support/world.ts';
 
 const database = useDatabase();
@@ -116,6 +119,10 @@ describe('a client', () => {
       code: 'document_not_found',
     });
     expect(await client.get('shop/orders', absent)).toBe(null);
+    expect(await errorOf(client.upsert(undefined as never, { number: 1 }))).toMatchObject({
+      code: 'endpoint_not_found',
+      message: 'Cannot find the endpoint in the model: undefined',
+    });
     // What is no answer to the write is thrown all the same.
     expect(await errorOf(client.upsert('shop/carts' as never, other, asked))).toMatchObject({
       code: 'endpoint_not_found',
@@ -131,10 +138,10 @@ describe('a client', () => {
   });
 
   test.each([
-    ['idempotencyKey', 7, 'is not a string'],
+    ['idempotencyKey', 7, 'is not a string of one or more characters'],
     ['idempotencyKy', 'once', 'is not known'],
     ['waitForReferencesSeconds', -1, 'is not a number of 0 or more'],
-    ['ifMatch', '', 'is not a string'],
+    ['ifMatch', '', 'is not a string of one or more characters'],
   ])('a client names the wrong option %s of a write to a document: %j', async (option, value, reason) => {
     const client = await start();
     const options = { [option]: value } as object;
@@ -196,6 +203,14 @@ describe('a client', () => {
       return submitted;
     };
     const done = await submitIn('commit');
+    for (const waits of [{ waitms: 1 }, { waitMs: 'x' }, { signal: 5 }, null]) {
+      expect(await errorOf(done.answer(waits as object))).toMatchObject({
+        code: 'invalid_request',
+        message: expect.stringMatching(
+          /^Cannot wait for the answer to [-\da-f]+: (option \w+ is|the options are) not/,
+        ) as string,
+      });
+    }
     expect(await done.answer()).toMatchObject({ result: 'created', version: 1, writeId: done.writeId });
     const undone = await submitIn('rollback');
     expect(await errorOf(undone.answer({ waitMs: 100 }))).toMatchObject({ code: 'write_not_found' });
@@ -208,6 +223,82 @@ describe('a client', () => {
     expect(await errorOf(late.answer({ waitMs: 100 }))).toMatchObject({ code: 'write_not_found' });
     await caller.query('commit');
     expect(await late.answer()).toMatchObject({ result: 'created' });
+  });
+
+  test('a client names the wrong field or option of a write that it is to submit', async () => {
+    const order = { endpoint: 'shop/orders', document: { number: 91 } };
+    const row = { table: 'orders', row: { number: 'A' } };
+    const cases: [unknown, object, string][] = [
+      [order, { idempotencykey: 'k' }, 'Cannot write to shop/orders: option idempotencykey is not known'],
+      [order, { idempotencyKey: 5 }, 'option idempotencyKey is not a string of one or more characters'],
+      [order, { waitForReferencesSeconds: 'x' }, 'waitForReferencesSeconds is not a number of 0 or more'],
+      [order, { signal: AbortSignal.abort() }, 'option signal is not known'],
+      [order, { returning: true }, 'option returning is not known'],
+      [order, { transactionMs: 1.5 }, 'option transactionMs is not a whole number of milliseconds'],
+      [row, { retuning: true }, 'Cannot write to orders: option retuning is not known'],
+      [row, { ifMatch: '*' }, 'option ifMatch is not known'],
+      [null, {}, 'Cannot submit the write: the write is not an object'],
+      [{}, {}, 'give one of endpoint, table and target'],
+      [{ ...order, ...row }, {}, 'give one of endpoint, table and target'],
+      [{ endpoint: 'shop/orders', documnet: {} }, {}, 'field documnet is not known for upsert'],
+      [{ endpoint: 'shop/orders', operation: 'update', document: {} }, {}, 'field id is missing'],
+      [{ ...order, operation: 'upsrt' }, {}, 'operation is not upsert or update or delete'],
+      [{ ...row, operation: 'remove' }, {}, 'operation is not insert or upsert or update or delete'],
+      [
+        { ...row, operation: 'upsert', onconflict: ['number'] },
+        {},
+        'field onconflict is not known for upsert',
+      ],
+      [{ ...row, onConflict: ['number'] }, {}, 'field onConflict is not known for insert'],
+      [{ ...row, columns: 'number' }, {}, 'field columns is not a list of names of columns'],
+      [{ table: 'orders', operation: 'delete' }, {}, 'field key is missing'],
+      [{ target: 'app.count', bdy: 1 }, {}, 'field bdy is not known for call'],
+    ];
+    const client = await start();
+    const query = () => Promise.reject(new Error('Nothing is sent'));
+    for (const [write, options, sentence] of cases) {
+      const submitted = client.submit(write as never, { client: { query }, ...options });
+      expect(await errorOf(submitted)).toMatchObject({
+        code: 'invalid_request',
+        message: expect.stringContaining(sentence) as string,
+      });
+    }
+  });
+
+  test('a program passes the database that it opened to the functions of sluice/operator', async () => {
+    const ofLane = {
+      code: 'invalid_request',
+      message: expect.stringMatching(/no lane of this number/) as string,
+    };
+    await start();
+    await using operator = openDatabase({ connectionString: database.url });
+    expect(await pauseLanes(operator, [1, 3], 'a program')).toEqual([1, 3]);
+    expect(await resumeLanes(operator, [3, 1], 'a program')).toEqual([1, 3]);
+    for (const lane of [40_000, -1, 1.5, 2 ** 40])
+      expect(await errorOf(pauseLanes(operator, [1, lane], 'a program'))).toMatchObject(ofLane);
+    const act = { actor: 'a program' };
+    const all = { matching: { lnae: 3 } } as object as { matching: object };
+    const wrong: [Promise<unknown>, string][] = [
+      [discardWrites(operator, all, act), 'Cannot filter: lnae is not known'],
+      [
+        discardWrites(operator, { matching: { lane: 3 } }, { ...act, dryrun: true } as never),
+        'dryrun is not known',
+      ],
+      [discardWrites(operator, {} as never, act), 'give either writeIds or matching'],
+      [retryWrites(operator, all, act), 'Cannot filter: lnae is not known'],
+      [retryWrites(operator, { writeIds: [] }, {} as never), 'give the name of the actor'],
+      [listStuck(operator, { lnae: 3 } as object), 'Cannot filter: lnae is not known'],
+      [pauseLanes(operator, [1], ''), 'give the name of the actor'],
+      [drainWriter(operator, 'any', undefined as never), 'give the name of the actor'],
+    ];
+    for (const [call, sentence] of wrong)
+      expect(await errorOf(call)).toMatchObject({
+        code: 'invalid_request',
+        message: expect.stringContaining(sentence) as string,
+      });
+    expect(() => openDatabase({ connectionString: '', schma: 'x' } as never)).toThrow(
+      'Cannot open the database: option',
+    );
   });
 
   test('a client takes its connection from a pool', async () => {
@@ -225,6 +316,7 @@ describe('a client', () => {
   test.each<[string, object, RegExp]>([
     ['an option that is not known', { waitMilliseconds: 1 }, /option waitMilliseconds is not known/],
     ['an option of another type', { waitMs: 'long' }, /option waitMs is invalid/],
+    ['a logger of two methods', { logger: { info: () => null, warn: () => null } }, /option logger .*pino/],
     ['a mode that there is not', { mode: 'fast' }, /option mode is invalid/],
     ['a pool beside a connection string', { pool: new pg.Pool() }, /either connectionString or pool/],
     ['a schema of an endpoint that there is not', { schemas: { 'shop/carts': z.object({}) } }, /shop\/carts/],
@@ -232,6 +324,19 @@ describe('a client', () => {
     const given = { connectionString: database.apiUrl, model: shop, ...options };
     expect((await errorOf(createClient(given))).message).toMatch(message);
   });
+});
+
+test('a program applies the roles by the options of migrate, and a wrong option is named', async () => {
+  const pool = new pg.Pool({ connectionString: database.url });
+  onTestFinished(() => pool.end());
+  await applyRoles({ pool, prefix: rolePrefix });
+  const wrong: [object, RegExp][] = [
+    [{}, /apply the roles: give either connectionString or pool/],
+    [{ pool, prefx: 'x' }, /option prefx is not known/],
+    [{ pool, passwords: { opz: 'x' } }, /option opz is not known/],
+  ];
+  for (const [options, message] of wrong)
+    expect((await errorOf(applyRoles(options as never))).message).toMatch(message);
 });
 
 describe('a start that fails', () => {

@@ -18,14 +18,25 @@ const begin = '<!-- made by UPDATE_SETTINGS=1 npx vitest run test/spec/settings.
 const program = await createProgram();
 const processes = ['api', 'writer', 'dashboard'];
 
-function listed(): Map<string, { of: string[]; setting: Setting<unknown> }> {
-  const all = new Map<string, { of: string[]; setting: Setting<unknown> }>();
+interface Listed {
+  of: string[];
+  setting: Setting<unknown>;
+  /** Defaults of commands that have another one than the first. */
+  others: Map<string, string>;
+}
+
+function listed(): Map<string, Listed> {
+  const all = new Map<string, Listed>();
   for (const command of program.commands) {
     if (!processes.includes(command.name())) continue;
     for (const [name, setting] of Object.entries(settingsOf(command))) {
       const found = all.get(name);
-      if (found === undefined) all.set(name, { of: [command.name()], setting });
-      else found.of.push(command.name());
+      if (found === undefined) all.set(name, { of: [command.name()], setting, others: new Map() });
+      else {
+        found.of.push(command.name());
+        const text = defaultTextOf(setting) ?? 'none';
+        if (text !== (defaultTextOf(found.setting) ?? 'none')) found.others.set(command.name(), text);
+      }
     }
   }
   return all;
@@ -39,26 +50,30 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 function pageText(): string {
   const all = [...listed()];
   const code = (text: string): string => `\`${text.replaceAll('|', '\\|')}\``;
-  const defaultOf = (setting: Setting<unknown>): string =>
-    setting.isRequired === true ? 'required' : (defaultTextOf(setting) ?? '');
+  const defaultOf = ({ setting, others }: Listed): string => {
+    if (setting.isRequired === true) return 'required';
+    const rest = [...others].map(([command, text]) => `; ${command}: ${text}`).join('');
+    return `${defaultTextOf(setting) ?? (rest === '' ? '' : 'none')}${rest}`;
+  };
   const common = all
     .filter(([, { setting }]) => setting.cost === undefined)
-    .map(([name, { of, setting }]) => {
+    .map(([name, each]) => {
+      const { of, setting } = each;
       const flags = [setting.flags, setting.file].flatMap((each) => (each === undefined ? [] : [code(each)]));
       const variables = [...(setting.variables ?? []), fileVariableOf(setting) ?? []].flat().map(code);
       return [
         code(name),
         flags.join(', '),
         variables.join(', '),
-        defaultOf(setting),
+        defaultOf(each),
         of.join(', '),
         setting.description,
       ];
     });
   const rare = all
     .filter(([, { setting }]) => setting.cost !== undefined)
-    .map(([name, { of, setting }]) => [
-      code(name), defaultOf(setting), of.join(', '), setting.description, setting.cost ?? '',
+    .map(([name, each]) => [
+      code(name), defaultOf(each), each.of.join(', '), each.setting.description, each.setting.cost ?? '',
     ]); // prettier-ignore
   return (
     `${begin}\n## By flag, variable or file\n\n` +
@@ -125,6 +140,15 @@ test('`sluice config` shows what is in force and where it comes from, and no sec
     kind: 'file',
   });
   expect(of('api', 'operatorPassword')).toMatchObject({ isSecret: true, value: null, kind: 'file' });
+});
+
+test('`sluice config` shows a person a duration with its unit', async () => {
+  const { text } = await readSluice(['config', 'status'], { SLUICE_OLDER_THAN: '90' });
+  expect(text).toMatch(/^ +olderThan +90s +SLUICE_OLDER_THAN$/m);
+  const status = program.commands.find((each) => each.name() === 'status')!;
+  const { schema, toText } = settingsOf(status)['olderThan']!;
+  const texts = ['120', '24h', '1500ms', '0s', '7d'].map((given) => toText?.(schema.parse(given)));
+  expect(texts).toEqual(['2m', '1d', '1500ms', '0s', '7d']);
 });
 
 const url = 'postgres://127.0.0.1:1/none';

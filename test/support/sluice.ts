@@ -15,8 +15,10 @@ export interface RunningSluice {
   pid: number;
   /** Waits for the line of standard output that tells this event. */
   event(name: string): Promise<JsonLine>;
-  /** Waits for any line of standard output. */
-  line(): Promise<JsonLine>;
+  /** Waits for a line of standard output. @param isWanted @default any */
+  line(isWanted?: (line: JsonLine) => boolean): Promise<JsonLine>;
+  /** Reads no more of standard output. */
+  closeOutput(): void;
   kill(signal: NodeJS.Signals): void;
   /** Settles when it has ended: exit code (null: killed), last line of standard output, standard error. */
   ended: Promise<{ code: number | null; last: JsonLine; stderr: string }>;
@@ -60,7 +62,8 @@ export function startSluice(
   return {
     pid: child.pid!,
     event: (name) => find(name, ({ event }) => event === name),
-    line: () => find('heard', () => true),
+    line: (isWanted = () => true) => find('heard', isWanted),
+    closeOutput: () => void child.stdout.destroy(),
     kill: (signal) => void child.kill(signal),
     ended,
   };

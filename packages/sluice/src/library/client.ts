@@ -16,7 +16,7 @@ import {
   parsedOutcome,
 } from './rows.ts';
 import { jsonText } from './row-json.ts';
-import { checkRowOptions } from './row-options.ts';
+import { checkRowOptions, checkSubmitted } from './row-options.ts';
 import type { CallTarget, SubmittedCall, SubmittedRow } from './row-contract.ts';
 import { checkOptions, clientOptions, modelOf, urlOf } from './options.ts';
 import type {
@@ -113,13 +113,7 @@ class EmbeddedClient<D extends DocumentTypes> implements Client<D> {
         'Cannot submit the write: option client is not a client of pg with an open transaction',
       );
     }
-    const { transactionMs } = options;
-    if (transactionMs !== undefined && !isMilliseconds(transactionMs)) {
-      throw new SluiceError(
-        'invalid_request',
-        'Cannot submit the write: option transactionMs is not a whole number of milliseconds',
-      );
-    }
+    checkSubmitted(write, options);
     const submitted =
       'endpoint' in write ? this.#submitDocument(write, options) : this.#submitRow(write, options);
     return (await submitted) as never;
@@ -136,6 +130,7 @@ class EmbeddedClient<D extends DocumentTypes> implements Client<D> {
     return {
       writeId,
       answer: async (waits = {}) => {
+        checkRowOptions('answer', writeId, waits);
         const outcome = await this.#client.join(writeId, waits);
         return 'target' in write ? answerCall(outcome) : answerRow(this.#client, prepared, outcome);
       },
@@ -160,7 +155,10 @@ class EmbeddedClient<D extends DocumentTypes> implements Client<D> {
     );
     return {
       writeId,
-      answer: async (waits = {}) => answerOf(await this.#client.join(writeId, waits)),
+      answer: async (waits = {}) => {
+        checkRowOptions('answer', writeId, waits);
+        return answerOf(await this.#client.join(writeId, waits));
+      },
     };
   }
 
@@ -214,11 +212,9 @@ class EmbeddedClient<D extends DocumentTypes> implements Client<D> {
   }
 }
 
-const isMilliseconds = (value: number): boolean => Number.isInteger(value) && value >= 0 && value < 2 ** 31;
-
 /** @throws {SluiceError} `endpoint_not_found` */
-function resourceOf(model: Model, endpoint: string): Resource {
-  const resource = model.findEndpoint(endpoint);
+function resourceOf(model: Model, endpoint: unknown): Resource {
+  const resource = typeof endpoint === 'string' ? model.findEndpoint(endpoint) : undefined;
   if (resource !== undefined) return resource;
-  throw new SluiceError('endpoint_not_found', `Cannot find the endpoint in the model: ${endpoint}`);
+  throw new SluiceError('endpoint_not_found', `Cannot find the endpoint in the model: ${String(endpoint)}`);
 }

@@ -44,12 +44,16 @@ export {
   type Result,
 } from '#protocol';
 export {
+  applyRoles,
   doctor,
   migrate,
+  openDatabase,
   status,
+  type ApplyRolesOptions,
   type DoctorOptions,
   type MigrateOptions,
+  type OpenDatabaseOptions,
   type StatusOptions,
 } from './operate.ts';
 export type { Diagnosis, Finding, LaneStatus, Status, StuckCounts, Verdict } from '#operator';
-export { applyRoles, type MigrateResult } from '#store';
+export type { Database, MigrateResult } from '#store';

@@ -1,10 +1,13 @@
-/** The functions for operators of a program that embeds Sluice: `migrate()`, `status()`, `doctor()`. */
+/** The functions for operators of a program that embeds Sluice: `migrate()`, `status()`, `doctor()`, `openDatabase()`. */
 import {
+  applyRoles as applyRolesTo,
   Database,
   explained,
   migrate as migrateDatabase,
+  roleKinds,
   type MigrateOptions as Migration,
   type MigrateResult,
+  type RolesOptions as Granting,
 } from '#store';
 import {
   readStatus,
@@ -35,13 +38,23 @@ export interface MigrateOptions extends DatabasePlace, Omit<Migration, 'url' | '
   url?: string;
 }
 
-const migrateOptions = z.strictObject({
+const patient = {
   ...place,
   url: z.string().min(1).optional(),
-  dryRun: z.boolean().optional(),
   waitMs: z.number().int().min(0).optional(),
   onWait: z.custom<Migration['onWait']>((value) => typeof value === 'function').optional(),
-});
+};
+const migrateOptions = z.strictObject({ ...patient, dryRun: z.boolean().optional() });
+
+/** The options without the database, and its URL. */
+function patientOptions<T extends Connection & { url?: string }>(what: string, options: T) {
+  const { connectionString, pool, url = connectionString, ...rest } = options;
+  const given = {
+    ...(url === undefined ? {} : { connectionString: url }),
+    ...(pool === undefined ? {} : { pool }),
+  };
+  return { ...rest, url: urlOf(what, given) };
+}
 
 /**
  * Creates the schema of this version, or upgrades an older one. May be repeated, by many processes at the same time.
@@ -50,12 +63,31 @@ const migrateOptions = z.strictObject({
  */
 export async function migrate(options: MigrateOptions): Promise<MigrateResult> {
   checkOptions('migrate', migrateOptions, options);
-  const { connectionString, pool, url = connectionString, ...rest } = options;
-  const given = {
-    ...(url === undefined ? {} : { connectionString: url }),
-    ...(pool === undefined ? {} : { pool }),
-  };
-  return explained(migrateDatabase({ ...rest, url: urlOf('migrate', given) }));
+  return explained(migrateDatabase(patientOptions('migrate', options)));
+}
+
+export interface ApplyRolesOptions extends DatabasePlace, Omit<Granting, 'url' | 'schema'> {
+  /** The same as `connectionString`. */
+  url?: string;
+}
+
+const rolesOptions = z.strictObject({
+  ...patient,
+  prefix: z.string().min(1).optional(),
+  passwords: z
+    .strictObject(Object.fromEntries(roleKinds.map((kind) => [kind, z.string().optional()])))
+    .optional(),
+  exclusiveDatabase: z.boolean().optional(),
+});
+
+/**
+ * Creates the database roles, and grants their rights: the same as `sluice roles`. It needs a superuser, or a role that
+ * may create roles.
+ * @throws {SluiceError} `configuration_invalid` that names the option; `database_unavailable`
+ */
+export async function applyRoles(options: ApplyRolesOptions): Promise<void> {
+  checkOptions('apply the roles', rolesOptions, options);
+  return explained(applyRolesTo(patientOptions('apply the roles', options)));
 }
 
 export interface StatusOptions extends DatabasePlace, StatusQuestion {}
@@ -117,19 +149,37 @@ export async function doctor(options: DoctorOptions): Promise<Diagnosis> {
   );
 }
 
-async function withDatabase<T>(
-  what: string,
-  options: DatabasePlace,
-  ask: (database: Database) => Promise<T>,
-): Promise<T> {
+export interface OpenDatabaseOptions extends DatabasePlace {}
+
+const openOptions = z.strictObject(place);
+
+/**
+ * The database for the functions of `sluice/operator`: `listStuck(database)`. It connects when a function needs it, with
+ * one connection. End it with `await database.close()`, or by `await using`.
+ * @throws {SluiceError} `configuration_invalid` that names the option
+ */
+export function openDatabase(options: OpenDatabaseOptions): Database {
+  checkOptions('open the database', openOptions, options);
+  return open('open the database', options);
+}
+
+function open(what: string, options: DatabasePlace): Database {
   const { schema } = options;
-  const database = new Database({
+  return new Database({
     url: urlOf(what, options),
     ...(schema === undefined ? {} : { schema }),
     applicationName: 'sluice operator',
     connectionsMax: 1,
     looksForPooler: true,
   });
+}
+
+async function withDatabase<T>(
+  what: string,
+  options: DatabasePlace,
+  ask: (database: Database) => Promise<T>,
+): Promise<T> {
+  const database = open(what, options);
   try {
     return await explained(ask(database));
   } finally {

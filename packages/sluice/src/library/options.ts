@@ -61,7 +61,7 @@ const connection = {
   cascadeDocumentsMax: count.optional(),
   projections: z.array(z.custom<never>(isObject)).optional(),
   applicationName: z.string().min(1).max(63).optional(),
-  logger: z.custom<never>((value) => isObject(value) && typeof value['info'] === 'function').optional(),
+  logger: z.custom<never>(isLogger, 'give a logger of pino').optional(),
   observer: z.custom<never>(isObject).optional(),
 };
 
@@ -142,6 +142,12 @@ export async function modelOf(what: string, source: ModelSource | undefined): Pr
 
 function isModel(source: ModelSource): source is Model {
   return 'findEndpoint' in (source as object);
+}
+
+/** Whether it has what the processes call: of pino's methods, not only `info`. */
+function isLogger(value: unknown): boolean {
+  const methods = ['child', 'debug', 'info', 'warn', 'error', 'isLevelEnabled'];
+  return isObject(value) && methods.every((name) => typeof value[name] === 'function');
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -6,6 +6,7 @@ import { headerOf, hintAwaitedOf, hintStatements, notApplied, settleUnapplied } 
 import type { WriteHeader } from '#protocol';
 import { Session, type Database } from '#store';
 import type { ActionOptions, DiscardReport, Target } from './action-contract.ts';
+import { checkAction } from './check-action.ts';
 import { findStuck } from './list-stuck.ts';
 import { describeTarget, pagesOf, refuseEverything } from './targets.ts';
 
@@ -15,6 +16,7 @@ export async function discardWrites(
   target: Target,
   options: ActionOptions,
 ): Promise<DiscardReport> {
+  checkAction(target, options, ['dryRun']);
   refuseEverything(target);
   const { actor, dryRun = false } = options;
   const report: DiscardReport = {

@@ -2,6 +2,7 @@
 import { SluiceError } from '#protocol';
 import type { Database } from '#store';
 import type { WriterStatus } from './contract.ts';
+import { checkActor } from './check-action.ts';
 import { listWriters } from './list-writers.ts';
 
 /**
@@ -10,6 +11,7 @@ import { listWriters } from './list-writers.ts';
  * @throws {SluiceError} `invalid_request` if no running writer has this name, or several have it
  */
 export async function drainWriter(database: Database, name: string, actor: string): Promise<WriterStatus> {
+  checkActor(actor);
   const living = (await listWriters(database)).filter(({ state }) => state !== 'gone' && state !== 'stopped');
   const named = living.filter(
     ({ writerId, host, processId }) =>

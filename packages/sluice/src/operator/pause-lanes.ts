@@ -1,5 +1,6 @@
 /** Pauses lanes: their leaders keep them, and settle nothing in them until they are resumed. */
 import { type Database, wakeupOfAll } from '#store';
+import { checkActor } from './check-action.ts';
 import { requireLanes } from './require-lanes.ts';
 
 /**
@@ -11,6 +12,7 @@ export async function pauseLanes(
   lanes: readonly number[],
   actor: string,
 ): Promise<number[]> {
+  checkActor(actor);
   await requireLanes(database, lanes);
   return (await database.run('pauseLanes', [lanes, actor])).map((row) => row['lane'] as number);
 }
@@ -21,6 +23,7 @@ export async function resumeLanes(
   lanes: readonly number[],
   actor: string,
 ): Promise<number[]> {
+  checkActor(actor);
   await requireLanes(database, lanes);
   const resumed = (await database.run('resumeLanes', [lanes, actor])).map((row) => row['lane'] as number);
   // To all writers, because a leader ignores hints of lanes that it knows to be paused.

@@ -5,6 +5,7 @@
 import { type Database, type Row, wakeupOfAll } from '#store';
 import { v7 as uuidv7 } from 'uuid';
 import type { RetryOptions, RetryRefusal, RetryReport, Target } from './action-contract.ts';
+import { checkAction } from './check-action.ts';
 import { describeTarget, pagesOf } from './targets.ts';
 
 const writesTold = 1000;
@@ -14,6 +15,7 @@ export async function retryWrites(
   target: Target,
   options: RetryOptions,
 ): Promise<RetryReport> {
+  checkAction(target, options, ['dryRun', 'force']);
   const { actor, force = false, dryRun = false } = options;
   const report: RetryReport = { matched: 0, retried: 0, dryRun, refused: {}, writes: [] };
   const deadLetters: Target =

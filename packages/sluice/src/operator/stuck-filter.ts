@@ -7,8 +7,25 @@ import { readClock } from './read-clock.ts';
 /** Latest acceptance, lane, client, resource, reason, error. */
 export type FilterValues = [string | null, ...unknown[]];
 
+const fields = [
+  'olderThanSeconds',
+  'lane',
+  'client',
+  'resource',
+  'reason',
+  'error',
+] as const satisfies (keyof StuckFilter)[];
+
+/** @throws {SluiceError} `invalid_request` for a condition that does not exist, because it would match everything */
+export function checkFilter(filter: StuckFilter): void {
+  const unknown = Object.keys(filter).find((name) => !(fields as readonly string[]).includes(name));
+  if (unknown !== undefined)
+    throw new SluiceError('invalid_request', `Cannot filter: ${unknown} is not known`);
+}
+
 /** @throws {SluiceError} `invalid_request` */
 export async function filterValues(database: Database, filter: StuckFilter): Promise<FilterValues> {
+  checkFilter(filter);
   const { olderThanSeconds, lane, client, resource, reason, error } = filter;
   if (olderThanSeconds !== undefined && !(olderThanSeconds >= 0))
     refuse('olderThanSeconds', olderThanSeconds);

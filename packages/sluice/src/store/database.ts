@@ -48,4 +48,8 @@ export class Database {
   close(): Promise<void> {
     return this.#sessions.close();
   }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
 }

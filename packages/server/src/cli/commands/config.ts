@@ -29,6 +29,7 @@ export const configCommand = () => {
       // This command is loaded alone; it shows the settings of others.
       const { createProgram } = await import('../program.ts');
       const { commands } = await createProgram();
+      const isJson = flags['json'] === true;
       const shown = await Promise.all(
         (name === undefined ? ['api', 'writer'] : [name]).map(async (section) => {
           const found = commands.find((each) => each.name() === section);
@@ -39,10 +40,10 @@ export const configCommand = () => {
             );
           }
           const file = await readConfigOf(command, flags, section);
-          return { section, file, settings: showAll(found, file) };
+          return { section, file, settings: showAll(found, file, isJson) };
         }),
       );
-      if (flags['json'] === true) {
+      if (isJson) {
         const settingsOfAll = Object.fromEntries(shown.map(({ section, settings }) => [section, settings]));
         return printJson({ file: shown[0]?.file?.path ?? null, commands: settingsOfAll });
       }
@@ -57,11 +58,18 @@ export const configCommand = () => {
   return command;
 };
 
-function showAll(command: Command, file: ConfigFile | null): Shown[] {
+/** @param isExact Values as the program has them; else as a person writes them, with their units. */
+function showAll(command: Command, file: ConfigFile | null, isExact: boolean): Shown[] {
   const all = [command, ...command.commands].flatMap((each) => Object.entries(settingsOf(each)));
   return [...new Map(all)]
     .filter(([name]) => name !== 'config')
-    .map(([name, definition]) => show(name, definition, file));
+    .map(([name, definition]) => {
+      const shown = show(name, definition, file);
+      const { toText } = definition;
+      return isExact || shown.value === null || toText === undefined
+        ? shown
+        : { ...shown, value: toText(shown.value) };
+    });
 }
 
 /** @throws {SluiceError} `configuration_invalid` for a value that a process would refuse */

@@ -4,6 +4,7 @@ import { assertNoPassword } from '../config/assert-no-password.ts';
 import type { Values } from '../config/setting.ts';
 import { durationWithDefault } from '../config/setting-forms.ts';
 import { tellLockWait } from './lock-wait-flag.ts';
+import { counted } from '../operate/text.ts';
 import { printJson, printLine } from '../process/output.ts';
 import { ProgressLine } from '../process/progress-line.ts';
 import { awaitStopRequest } from '../process/stop-request.ts';
@@ -113,7 +114,9 @@ async function run(
   }).finally(() => line.clear());
   const rows = tables.reduce((sum, each) => sum + each.rows, 0);
   if (isJson) return printJson({ store: name, isMoved: true, rows, heldMs, tables });
-  printLine(`${name}: moved ${rows} rows; its requests were held back for ${(heldMs / 1000).toFixed(1)} s`);
+  printLine(
+    `${name}: moved ${counted(rows, 'row')}; its requests were held back for ${(heldMs / 1000).toFixed(1)} s`,
+  );
   printLine(
     'Nodes and writers read the file by themselves; take it to machines that have a copy of their own.',
   );

@@ -1,12 +1,14 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { countSettled, readStatus, type Status } from 'sluice/operator';
+import { SluiceError } from 'sluice/internal/protocol';
 import type { Database } from 'sluice/internal/store';
 import { redactUrl, requireDatabaseUrl } from '../config/database-url.ts';
 import { databaseSettings } from '../config/database-settings.ts';
 import { durationWithDefault, numberSetting } from '../config/setting-forms.ts';
 import { attentionExitCode } from '../operate/exit-codes.ts';
 import { withDatabase } from '../operate/with-database.ts';
-import { printJson, printLine } from '../process/output.ts';
+import { awaitClosedOutput, printJson, printLine } from '../process/output.ts';
+import { explainError, reportError } from '../process/report-error.ts';
 import { awaitStopRequest } from '../process/stop-request.ts';
 import { statusLines } from '../status/status-lines.ts';
 import { createCommand } from './command.ts';
@@ -38,7 +40,11 @@ export const statusCommand = () =>
       'dead letters, and no write waits for longer than --older-than, except a write that may wait for references longer ' +
       'than that. Exits with 5 if something does, 1 if the database cannot be reached, 4 if it has no schema of this version.',
     settings: { ...databaseSettings, olderThan, watchIntervalMs },
-    extend: (command) => command.option('--watch', 'repeat until the command is stopped'),
+    extend: (command) =>
+      command.option(
+        '--watch',
+        'repeat until the command is stopped, also while the database cannot be reached for a time',
+      ),
     run: (values, flags) =>
       withDatabase(values, async (database) => {
         const look = (): Promise<Status> => readStatus(database, { olderThanSeconds: values.olderThan });
@@ -54,7 +60,10 @@ export const statusCommand = () =>
       }),
   });
 
-/** Prints each status over the last one; without a terminal, below it. */
+/**
+ * Prints each status over the last one; without a terminal, below it. After the first status, it reports a database that
+ * cannot be reached, and reads again.
+ */
 async function watch(
   database: Database,
   look: () => Promise<Status>,
@@ -62,19 +71,31 @@ async function watch(
   intervalMs: number,
   isJson: boolean,
 ): Promise<void> {
-  const { signal, requested } = awaitStopRequest();
+  const ended = Promise.race([awaitStopRequest().requested, awaitClosedOutput()]);
+  const ending = new AbortController();
+  void ended.then(() => ending.abort());
   let before: { settled: number; at: number } | null = null;
-  for (;;) {
-    // A stop does not wait for a database that does not answer.
-    const looked = await Promise.race([Promise.all([look(), countSettled(database)]), requested]);
-    if (looked === undefined) return;
-    const [status, settled] = looked;
-    const now = { settled, at: performance.now() };
-    const perSecond =
-      before === null ? null : Math.max(0, ((now.settled - before.settled) * 1000) / (now.at - before.at));
-    before = now;
-    if (!isJson && process.stdout.isTTY) process.stdout.write('\u001B[H\u001B[2J');
-    show(status, perSecond);
-    await pause(intervalMs, undefined, { signal }).catch(() => undefined);
+  while (!ending.signal.aborted) {
+    try {
+      // A stop does not wait for a database that does not answer.
+      const looked = await Promise.race([Promise.all([look(), countSettled(database)]), ended]);
+      if (looked === undefined) return;
+      const [status, settled] = looked;
+      const now = { settled, at: performance.now() };
+      const perSecond =
+        before === null ? null : Math.max(0, ((now.settled - before.settled) * 1000) / (now.at - before.at));
+      before = now;
+      if (!isJson && process.stdout.isTTY) process.stdout.write('\u001B[H\u001B[2J');
+      show(status, perSecond);
+    } catch (error) {
+      if (before === null || !isUnavailable(error)) throw error;
+      process.exitCode = reportError(error, isJson);
+    }
+    await pause(intervalMs, undefined, { signal: ending.signal }).catch(() => undefined);
   }
+}
+
+function isUnavailable(error: unknown): boolean {
+  const explained = explainError(error);
+  return explained instanceof SluiceError && explained.code === 'database_unavailable';
 }

@@ -20,6 +20,14 @@ export const duration: z.ZodType<number> = z
   .regex(/^\d{1,9}(ms|s|m|h|d)?$/)
   .transform((text) => Number.parseInt(text, 10) * (secondsIn[text.replace(/^\d+/, '')] ?? 1));
 
+/** The text of {@link duration}, in the largest unit that divides it. */
+function durationText(seconds: unknown): string {
+  const ms = Math.round(Number(seconds) * 1000);
+  const fits = ([, size]: [string, number]): boolean => ms % Math.round(size * 1000) === 0;
+  const [unit, size] = ms === 0 ? ['s', 1] : Object.entries(secondsIn).findLast(fits)!;
+  return `${ms / Math.round(size * 1000)}${unit}`;
+}
+
 /** @param without What holds without a value. */
 export function durationSetting(flags: string, description: string, without: string) {
   return setting<number | undefined>({
@@ -27,6 +35,7 @@ export function durationSetting(flags: string, description: string, without: str
     description,
     form: 'a duration like 30s, 5m, 2h or 1d',
     schema: duration,
+    toText: durationText,
     defaultText: without,
   });
 }

@@ -23,6 +23,8 @@ export interface Setting<T> {
   fallback?: T;
   /** The default in the help, if it is not the text of {@link fallback}. */
   defaultText?: string;
+  /** The text of a value that needs a unit. @default {@link textOf} */
+  toText?: (value: unknown) => string;
   isRequired?: boolean;
   /** The flag may be repeated, and the variable has several values between commas. */
   isList?: boolean;

@@ -18,6 +18,11 @@ export function tolerateClosedOutput(): void {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
 }
 
+/** Resolves when standard output has lost its reader, as in `| head -1`. A command that repeats its output then ends. */
+export function awaitClosedOutput(): Promise<void> {
+  return new Promise((resolve) => process.stdout.once('error', () => resolve()));
+}
+
 export function printLine(line: string): void {
   process.stdout.write(`${labelled(line)}\n`);
 }

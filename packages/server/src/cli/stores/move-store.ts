@@ -16,6 +16,7 @@ import {
   type Database,
   type LockWaitOptions,
 } from 'sluice/internal/store';
+import { counted } from '../operate/text.ts';
 import { actor } from '../process/actor.ts';
 import { assertOpen, assertOwner, moveRefusal, refuseOutsiders } from './can-move.ts';
 import { editEntry } from './edit-stores.ts';
@@ -140,7 +141,8 @@ async function copyWhole(
   const found = (await checkRows(copy, { signal })).filter(({ verdict }) => verdict !== 'ok');
   if (found.length > 0)
     throw moveRefusal(`the copy is not whole: ${found.map(({ says }) => says).join('; ')}`);
-  onStep(`copied and compared ${tables.reduce((sum, { rows }) => sum + rows, 0)} rows`);
+  const rows = tables.reduce((sum, each) => sum + each.rows, 0);
+  onStep(`copied and compared ${counted(rows, 'row')}`);
   const paused = (await copy.run('listLanes')).filter((row) =>
     isPausedByMove(row['paused_by'] as string | null),
   );
