@@ -12,7 +12,7 @@ import { countRowsText } from './workload/rows.ts';
 import { DeadTuplesWatch, believe, rateOf, readUsage, usageOf } from './usage.ts';
 
 export async function measure(options: MeasureOptions): Promise<Measurement> {
-  const startedAt = Date.now();
+  const newest = await counters.newestDocument();
   const keys = isOfRows(options.workload.name) ? 'own' : keysOf(options.contender);
   const measurement = await options.world.use(keys, (url) => measureOn(url, options));
   const { profile } = measurement;
@@ -84,7 +84,7 @@ async function observe(
     const stored = results.reduce((sum, { result }) => sum + result.stored, 0);
     if (isOfRows(workload.name))
       believe(contender, stored, await counters.count(countRowsText(workload.name, workload.seed)));
-    else if (isChecked) believe(contender, stored, await counters.countDocuments(startedAt));
+    else if (isChecked) believe(contender, stored, await counters.countDocuments(newest));
     const elapsedMs = Math.max(...results.map(({ result }) => result.elapsedMs));
     const latencies = sortedLatencies(results.map(({ result }) => result.latencies));
     return {
