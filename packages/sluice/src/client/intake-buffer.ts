@@ -7,7 +7,14 @@
  * that, the node that waits for it sends it again.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { Gathering, nextTurn, SluiceError, type GatheringState, type Write } from '#protocol';
+import {
+  Gathering,
+  nextTurn,
+  SluiceError,
+  type GatheringState,
+  type GatheringTrial,
+  type Write,
+} from '#protocol';
 import { assertAbility, DatabaseError, Session, type ConnectionOptions, type DatabaseClock } from '#store';
 import { endInserted, endKeyTaken, endRefused, refuseAll, type Buffered } from './buffered.ts';
 import { insertStatements } from './insert-statements.ts';
@@ -25,6 +32,8 @@ export interface IntakeBufferOptions {
   /** Whether inserts wake the writers by hints. */
   notifications: boolean;
   flushWritesMax: number;
+  /** Of its gathering. @default one for this buffer */
+  trial?: GatheringTrial | undefined;
   observer?: ClientObserver | undefined;
   onError: (error: unknown, doing: string) => void;
 }
@@ -37,13 +46,15 @@ export class IntakeBuffer implements Route {
   #flushing: Promise<void> | null = null;
   readonly #stopping = new AbortController();
   readonly #trouble = new Trouble();
-  readonly #gathering = new Gathering({ worthWrites: 2, enoughWrites: 64, intervalMsMax: 25 });
+  readonly #gathering: Gathering;
   /** Number of inserts sent, and of writes in them. */
   flushes = 0;
   writes = 0;
 
   constructor(options: IntakeBufferOptions) {
     this.#options = options;
+    const { trial } = options;
+    this.#gathering = new Gathering({ worthWrites: 2, enoughWrites: 64, intervalMsMax: 25, trial });
   }
 
   /** Sends a write to the intake, and retries until the write is withdrawn. */

@@ -6,6 +6,7 @@ import {
   defaults,
   describeError,
   FailureLog,
+  GatheringTrial,
   settleWithin,
   SluiceError,
   writerTunables,
@@ -74,6 +75,7 @@ class WriterProcess implements Writer {
       spread: options.spread ?? ('load' as const),
       projections: options.projections ?? [],
       targets: checkDefinitions(options.targets ?? []),
+      gatheringTrial: options.gatheringTrial ?? new GatheringTrial(),
       model: modelBeside(options.targets, options.model),
     };
     const { url, schema, model, projections } = this.#options;
@@ -202,7 +204,7 @@ class WriterProcess implements Writer {
   }
 
   #sessionOptions(watch: NeighbourWatch, settle: SettleOptions): LaneSessionOptions {
-    const { url, schema, applicationName, lanes, spread, observer } = this.#options;
+    const { url, schema, applicationName, lanes, spread, gatheringTrial, observer } = this.#options;
     const log = this.#log;
     return {
       connection: { url, schema, applicationName },
@@ -213,6 +215,7 @@ class WriterProcess implements Writer {
       batchWritesMax: this.#options.batchWritesMax ?? defaults.batchWritesMax,
       pollIntervalMs: this.#options.pollIntervalMs ?? defaults.pollIntervalMs,
       settle,
+      gatheringTrial,
       isListening: () => this.#listener.isListening,
       isHearing: () => this.#listener.isHearing,
       isDeaf: () => this.#listener.isDeaf,
