@@ -32,7 +32,7 @@ export interface ClientOptions extends Partial<Record<ClientTunable, number>> {
   applicationName?: string;
   /** Name of the data store, if a deployment has several: an attribute of the spans of its writes. */
   store?: string | undefined;
-  /** For its inserts into the intake. Clients of one process share it. @default one for this client */
+  /** For its inserts into the intake. The data stores of one process share it. @default its own */
   gatheringTrial?: GatheringTrial | undefined;
   logger?: Logger;
   /** Receives each write, for metrics. */

@@ -1,6 +1,6 @@
 /** The path of writes through a client, by its mode. */
 import { logBatch, settleOptionsOf, type BatchReport } from '#batch';
-import { defaults, GatheringTrial } from '#protocol';
+import { defaults, Gathering } from '#protocol';
 import type { Database, DatabaseClock, Row } from '#store';
 import type { ClientOptions } from './client-options.ts';
 import { CoordinatedPath } from './coordinated-path.ts';
@@ -25,14 +25,12 @@ export function createPath(options: ClientOptions, parts: PathParts): Coordinate
   const { mode = 'coordinated', fastPathWritesMax = defaults.fastPathWritesMax } = options;
   if (mode === 'direct') return settlerOf(always(options), options, parts);
   if (mode === 'local') return settlerOf(byCountAndAge(options), options, parts);
-  const { gatheringTrial = new GatheringTrial() } = options;
-  const shared = { ...options, gatheringTrial };
-  const buffer = intakeBufferOf(shared, parts, false);
+  const buffer = intakeBufferOf(options, parts, false);
   return new CoordinatedPath({
     ...parts,
     gauge: gaugeOf(options, parts),
     buffer,
-    durableBuffer: intakeBufferOf(shared, parts, true),
+    durableBuffer: intakeBufferOf(options, parts, true),
     notifications: options.notifications ?? true,
     fastPath: fastPathWritesMax > 0 ? settlerOf(whileIdle(fastPathWritesMax), options, parts, buffer) : null,
     logger: options.logger,
@@ -47,7 +45,12 @@ function intakeBufferOf(options: ClientOptions, parts: PathParts, isDurable: boo
     isDurable,
     notifications: options.notifications ?? true,
     flushWritesMax: options.flushWritesMax ?? defaults.flushWritesMax,
-    trial: options.gatheringTrial,
+    gathering: new Gathering({
+      worthWrites: 2,
+      enoughWrites: 64,
+      intervalMsMax: 25,
+      trial: options.gatheringTrial,
+    }),
     observer: options.observer,
   });
 }

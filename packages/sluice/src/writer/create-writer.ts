@@ -6,7 +6,6 @@ import {
   defaults,
   describeError,
   FailureLog,
-  GatheringTrial,
   settleWithin,
   SluiceError,
   writerTunables,
@@ -75,7 +74,6 @@ class WriterProcess implements Writer {
       spread: options.spread ?? ('load' as const),
       projections: options.projections ?? [],
       targets: checkDefinitions(options.targets ?? []),
-      gatheringTrial: options.gatheringTrial ?? new GatheringTrial(),
       model: modelBeside(options.targets, options.model),
     };
     const { url, schema, model, projections } = this.#options;

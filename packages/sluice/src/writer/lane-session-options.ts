@@ -15,7 +15,7 @@ export interface LaneSessionOptions {
   /** Longest rest, in milliseconds; the heartbeat sets a limit of its own. */
   pollIntervalMs: number;
   settle: SettleOptions;
-  gatheringTrial: GatheringTrial;
+  gatheringTrial?: GatheringTrial | undefined;
   /** Whether hints arrive; without them, a rest starts only after an empty read. */
   isListening: () => boolean;
   /** Whether the hints of all its lanes arrive; those that came before their LISTEN are not missed. */

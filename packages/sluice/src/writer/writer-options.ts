@@ -29,8 +29,8 @@ export interface WriterOptions extends Partial<Record<WriterTunable, number>> {
   /** Shown in pg_stat_activity. @default 'sluice writer', for another schema with its name */
   applicationName?: string;
   logger?: Logger;
-  /** For its batches. Writers of one process share it. @default one for this writer */
-  gatheringTrial?: GatheringTrial;
+  /** For its batches. The data stores of one process share it. @default each session has its own */
+  gatheringTrial?: GatheringTrial | undefined;
   /** Receives each batch, for metrics. */
   observer?: WriterObserver;
 }

@@ -34,7 +34,8 @@ export interface SharedByNodes {
   tls: { cert: string; key: string } | undefined;
   logger: Logger;
   limits: ApiLimits;
-  gatheringTrial: GatheringTrial;
+  /** Of all data stores; `undefined`: the process has one store. */
+  gatheringTrial: GatheringTrial | undefined;
   modules: NodeModules;
 }
 
@@ -74,7 +75,8 @@ export async function prepareNodes(values: ApiValues): Promise<SharedByNodes> {
   const projections = await projectionsOf(model, values.projectionModules);
   const limits = pickTunables(apiTunables, values) as ApiLimits;
   const logger = createLogger(values.logLevel, { process: 'api' });
-  return { model, projections, tls, logger, limits, gatheringTrial: new GatheringTrial(), modules };
+  const gatheringTrial = values.stores === undefined ? undefined : new GatheringTrial();
+  return { model, projections, tls, logger, limits, gatheringTrial, modules };
 }
 
 /** Does not connect yet. @throws {SluiceError} `configuration_invalid` */

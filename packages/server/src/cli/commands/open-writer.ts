@@ -24,7 +24,8 @@ export interface SharedByWriters {
   model: Model;
   projections: Projection[];
   logger: Logger;
-  gatheringTrial: GatheringTrial;
+  /** Of all data stores; `undefined`: the process has one store. */
+  gatheringTrial: GatheringTrial | undefined;
   modules: Awaited<ReturnType<typeof loadModules>>;
 }
 
@@ -54,7 +55,8 @@ export async function prepareWriters(values: WriterValues): Promise<SharedByWrit
   const modules = await loadModules();
   const logger = createLogger(values.logLevel, { process: 'writer' });
   const projections = await projectionsOf(model, values.projectionModules);
-  return { model, projections, logger, gatheringTrial: new GatheringTrial(), modules };
+  const gatheringTrial = values.stores === undefined ? undefined : new GatheringTrial();
+  return { model, projections, logger, gatheringTrial, modules };
 }
 
 /** Does not connect yet. */

@@ -40,3 +40,11 @@ test('the nodes of a process share one trial', async () => {
     await node.closeOthers();
   }
 });
+
+test('the batches of a process with one store have trials of their own', async () => {
+  expect(await prepareWriters({ ...common } as unknown as WriterValues)).toMatchObject({
+    gatheringTrial: undefined,
+  });
+  const many = { ...common, stores: 'stores.json' } as unknown as WriterValues;
+  expect((await prepareWriters(many)).gatheringTrial).toBeInstanceOf(GatheringTrial);
+});
