@@ -1,12 +1,16 @@
-// Triggers that give a row another key than its body, as when they write an address in lower case.
+// Rows that are stored under another key than that of their bodies: a trigger writes an address in lower case, or a column
+// rounds or cuts the default of a part of the key.
 
+import { Session } from 'sluice/internal/store';
+import { readTargets } from 'sluice/internal/targets';
 import { expect, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { fates, useRowLeaders } from '../support/row-leaders.ts';
 
+const database = useDatabase();
 const leaders = useRowLeaders(
-  useDatabase(),
-  ['account', 'other', 'parted'].map((table) => ({ table })),
+  database,
+  ['account', 'other', 'parted', 'rounded', 'seconds', 'cut'].map((table) => ({ table })),
   `
   create table other (id integer primary key);
   create table account (email text primary key, n integer);
@@ -15,7 +19,12 @@ const leaders = useRowLeaders(
   create trigger lowered before insert or update on account for each row execute function lower_email();
   create table parted (email text, n integer, primary key (email, n)) partition by list (n);
   create table part partition of parted for values in (1);
-  create trigger lowered before insert on part for each row execute function lower_email()`,
+  create trigger lowered before insert on part for each row execute function lower_email();
+  create domain short as varchar(3);
+  create table rounded (id integer, at timestamp(3) default clock_timestamp(), n numeric(8, 2) default 7.005,
+    primary key (id, at, n));
+  create table seconds (id integer, at timestamptz(0) default now(), primary key (id, at));
+  create table cut (id integer, code varchar(3) default 'abc  ', label short default 'xyz ', primary key (id, code, label))`,
 );
 const { make, settle, rows } = leaders;
 
@@ -76,4 +85,38 @@ test('a trigger of a partition may change the key, too', async () => {
   expect(await told('insert', [{ email: 'A@x', n: 1 }])).toBe('created');
   expect(await told('insert', [{ email: 'a@x', n: 1 }])).toBe('row_exists');
   expect(await told('upsert', { email: 'B@x', n: 1 })).toBe('created');
+});
+
+test('a row is stored once if its column rounds or cuts the default of a part of the key', async () => {
+  for (const table of ['rounded', 'seconds', 'cut']) {
+    const writes = [1, 2, 3].map((id) => make(table, id === 3 ? 'upsert' : 'insert', { id }));
+    const array = make(table, 'insert', [{ id: 4 }, { id: 5 }]);
+    const { outcomes, errors } = await settle([...writes, array]);
+    // Before it is stored, only a rounded value is known.
+    expect(errors.length > 0).toBe(table === 'cut');
+    expect(outcomes.map(({ outcome }) => outcome.code ?? outcome.result)).toEqual(Array(4).fill('created'));
+    const stored = await rows(`select id, to_jsonb(t) as row from ${table} t order by id`);
+    expect(stored.map(({ id }) => id as number)).toEqual([1, 2, 3, 4, 5]);
+    for (const { outcome } of outcomes.filter(({ outcome: { writeId } }) => writeId !== array.writeId)) {
+      const key = outcome.detail?.key;
+      expect(stored.find(({ id }) => id === key?.['id'])?.['row']).toEqual(key);
+    }
+  }
+});
+
+test('tables are read while another session has locked a partition', async () => {
+  const session = await Session.open({
+    url: database.writerUrl,
+    applicationName: 'reader of tables',
+    settings: { lock_timeout: '200ms' },
+  });
+  try {
+    await rows('begin');
+    await rows('lock table part in access exclusive mode');
+    const { tables } = await readTargets(session, [{ table: 'parted' }]);
+    expect(tables[0]?.hasBeforeInsert).toBe(true);
+  } finally {
+    await rows('rollback');
+    await session.close();
+  }
 });
