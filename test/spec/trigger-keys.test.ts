@@ -15,6 +15,7 @@ const leaders = useRowLeaders(
   create table other (id integer primary key);
   create table account (email text primary key, n integer);
   create function lower_email() returns trigger language plpgsql as $$ begin
+    if new.n = -1 then return null; end if;
     new.email := lower(new.email); return new; end $$;
   create trigger lowered before insert or update on account for each row execute function lower_email();
   create table parted (email text, n integer, primary key (email, n)) partition by list (n);
@@ -75,6 +76,20 @@ test('an upsert that ignores existing rows is told whether its own row was writt
   );
   expect(fates(writes, await settle(writes))).toEqual(['created', 'unchanged']);
   expect(await stored()).toEqual([{ email: 'f@x', n: 0 }]);
+});
+
+test('rows that a trigger keeps out leave the batch of an upsert that ignores existing rows in one transaction', async () => {
+  await settle([make('account', 'insert', { email: '8@x', n: 0 })]);
+  const writes = Array.from({ length: 10 }, (_, at) =>
+    make('account', 'upsert', { email: `${at}@x`, n: at < 3 ? -1 : at }, { ignoresExisting: true }),
+  );
+  const report = await settle(writes);
+  const kept = [0, 1, 2, 8];
+  expect(fates(writes, report)).toEqual(writes.map((_, at) => (kept.includes(at) ? 'unchanged' : 'created')));
+  expect((await stored()).map(({ email }) => email as string)).toEqual(
+    [3, 4, 5, 6, 7, 8, 9].map((at) => `${at}@x`),
+  );
+  expect(report.transactions).toBe(1);
 });
 
 test('a trigger of a partition may change the key, too', async () => {

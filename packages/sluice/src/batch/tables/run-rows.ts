@@ -66,12 +66,25 @@ function changedOf(run: Run, fates: readonly RowFate[], { key, row }: Row, state
   return fates.map((fate) => ({ ...fate, state, key: key as RowFate['key'], rows }));
 }
 
-/** A row may have been written with the key of another body, which then looks written, and the row looks kept. */
+/**
+ * A row may have been written with the key of another body, which then looks written, and the row looks kept. Without ON
+ * CONFLICT, PostgreSQL refuses such a row, and writes none that a trigger keeps out. The trial is undone.
+ */
 async function assertKept(lent: LentTransaction, run: Run, fates: readonly RowFate[]): Promise<void> {
   const { catalog, form, writes } = run;
   if (catalog.hasBeforeInsert !== true || !form.ignoresExisting || writes.length === 1) return;
   const kept = fates.filter(({ state }) => state === 'unchanged').map(({ write }) => write);
-  if (kept.length > 0 && (await conflictsOf(lent, run, kept)).size < kept.length) throw changedKey(run);
+  const met = await conflictsOf(lent, run, kept);
+  const suspects = kept.filter(({ writeId }) => !met.has(writeId));
+  if (suspects.length === 0) return;
+  const [, rows] = await Promise.all([
+    lent.query('savepoint trial'),
+    sendRows(lent, run.strict(), suspects, run),
+    lent.query('rollback to savepoint trial'),
+    lent.query('release savepoint trial'),
+  ]);
+  const total = rows.find((row) => row['state'] === 'total')?.['missing'] as [number, boolean];
+  if (total[0] > 0) throw changedKey(run);
 }
 
 function changedKey({ catalog }: Run): TargetError {
