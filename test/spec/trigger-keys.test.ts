@@ -3,7 +3,7 @@
 
 import { Session } from 'sluice/internal/store';
 import { readTargets } from 'sluice/internal/targets';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { fates, useRowLeaders } from '../support/row-leaders.ts';
 
@@ -68,6 +68,51 @@ test('the answer has the row and the key that a trigger has made, and tells whet
   ];
   expect(await told('insert', array)).toEqual([['created', null, [row('d@x', 4), row('e@x', 5)]]]);
   expect(await told('upsert', array.slice(0, 1))).toEqual([['updated', null, [row('d@x', 4)]]]);
+});
+
+test('rows of an array come back in its order, whatever key a trigger gives them', async () => {
+  const emails = ['b@x', 'C@x', 'a@x', 'D@x'];
+  for (const [operation, result] of [
+    ['insert', 'created'],
+    ['upsert', 'updated'],
+  ] as const) {
+    const array = make(
+      'account',
+      operation,
+      emails.map((email, n) => ({ email, n })),
+      { isReturning: true },
+    );
+    const { outcomes } = await settle([array]);
+    const [answer] = outcomes.map(({ outcome }) => outcome);
+    expect(answer?.result).toBe(result);
+    expect(answer?.detail?.rowTexts).toEqual(
+      emails.map((email, n) => `{"email":"${email.toLowerCase()}","n":${n}}`),
+    );
+  }
+});
+
+test('PostgreSQL sends each returned row once', async () => {
+  const sent: string[] = [];
+  const query = vi.spyOn(leaders.low, 'query').mockImplementation(async (...given) => {
+    const answer = await Session.prototype.query.apply(leaders.low, given);
+    sent.push(JSON.stringify(answer));
+    return answer;
+  });
+  try {
+    const settled = async (...bodies: (object | object[])[]) => {
+      sent.length = 0;
+      await settle(bodies.map((body) => make('account', 'insert', body as never, { isReturning: true })));
+      return ['i@x', 'j@x'].map((email) => sent.join('').split(`:\\"${email}`).length - 1);
+    };
+    const [first, second] = ['i@x', 'j@x'].map((email) => ({ email }));
+    expect(await settled(first!, second!)).toEqual([1, 1]);
+    await rows('delete from account');
+    expect(await settled([first!, second!])).toEqual([1, 1]);
+    await rows('delete from account');
+    expect(await settled(first!)).toEqual([1, 0]);
+  } finally {
+    query.mockRestore();
+  }
 });
 
 test('an upsert that ignores existing rows is told whether its own row was written', async () => {
