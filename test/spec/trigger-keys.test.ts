@@ -145,6 +145,7 @@ test('a trigger of a partition may change the key, too', async () => {
   expect(await told('insert', [{ email: 'A@x', n: 1 }])).toBe('created');
   expect(await told('insert', [{ email: 'a@x', n: 1 }])).toBe('row_exists');
   expect(await told('upsert', { email: 'B@x', n: 1 })).toBe('created');
+  expect(await told('upsert', { email: 'B@x', n: 1 })).toBe('updated');
 });
 
 test('a row is stored once if its column rounds or cuts the default of a part of the key', async () => {
