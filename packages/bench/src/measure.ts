@@ -12,7 +12,7 @@ import { countRowsText } from './workload/rows.ts';
 import { DeadTuplesWatch, believe, rateOf, readUsage, usageOf } from './usage.ts';
 
 export async function measure(options: MeasureOptions): Promise<Measurement> {
-  const newest = await counters.newestDocument();
+  const startedAt = Date.now();
   const keys = isOfRows(options.workload.name) ? 'own' : keysOf(options.contender);
   const measurement = await options.world.use(keys, (url) => measureOn(url, options));
   const { profile } = measurement;
@@ -71,7 +71,7 @@ async function observe(
   const watch = isCoordinated(contender) ? await DeadTuplesWatch.start(url) : null;
   try {
     const isChecked = workload.name !== 'hot' && workload.name !== 'upsert-mix';
-    const startedAt = Date.now();
+    const newest = await counters.newestDocument();
     const runs = loads.map((load) => load.go(warmupMs, durationMs));
     await Promise.all(runs.map(({ warm }) => warm));
     if (options.profileFolder !== null) await resetStatements(counters.client);
