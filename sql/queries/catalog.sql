@@ -29,8 +29,11 @@ cross join lateral (
            'name', a.attname,
            'type', format_type(a.atttypid, a.atttypmod),
            'baseType', b.typname,
-           -- With -1, and not null, char and bit have no length either.
-           'bareType', format_type(b.oid, -1),
+           -- A cast to a type with a precision rounds, as PostgreSQL does when it stores a value. One with a length cuts, which
+           -- PostgreSQL refuses to do. With -1, and not null, char and bit have no length either.
+           'bareType', format_type(b.oid, case
+             when ltrim(b.typname, '_') in ('numeric', 'timestamp', 'timestamptz', 'time', 'timetz', 'interval')
+             then b.modifier else -1 end),
            'category', b.typcategory,
            'maxLength', case when b.typname in ('varchar', 'bpchar') and b.modifier > 4 then b.modifier - 4 end,
            'isNullable', not a.attnotnull,
@@ -117,7 +120,15 @@ cross join lateral (
          -- Bits of tgtype: for each row (1), before (2), insert (4). A partition may have triggers of its own.
          coalesce(bool_or(g.tgtype & 7 = 7), false) as has_before_insert
   from pg_trigger g
-  where g.tgrelid in (select t.oid union select p.relid from pg_partition_tree(t.oid) p)
+  where g.tgrelid in (
+      -- The function pg_partition_tree would wait for locks of each partition.
+      with recursive part as (
+        select t.oid
+        union all
+        select i.inhrelid from part join pg_inherits i on i.inhparent = part.oid where t.relkind = 'p'
+      )
+      select oid from part
+    )
     and not g.tgisinternal and g.tgenabled <> 'D'
 ) triggers;
 

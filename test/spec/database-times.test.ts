@@ -32,9 +32,10 @@ beforeAll(async () => {
   await setup.query(`
     alter database ${database.name} set timezone = 'Asia/Kathmandu';
     alter database ${database.name} set datestyle = 'German, DMY';
+    alter database ${database.name} set intervalstyle = 'sql_standard';
     create table visit (
       id integer primary key, at timestamptz, day date, zone text default current_setting('timezone'),
-      made timestamp default now(), checked text);
+      made timestamp default now(), checked text, span interval, later date);
     create function note_zone() returns trigger language plpgsql as $$ begin
       update visit set checked = current_setting('timezone') where id = new.id; return null; end $$;
     create constraint trigger noted after insert on visit deferrable initially deferred
@@ -71,4 +72,17 @@ test('a table, a function and a handler store the times that the database would 
   );
   const same = { same: true, zone: 'Asia/Kathmandu', checked: 'Asia/Kathmandu' };
   expect(rows).toEqual([0, 1, 2, 3].map((id) => ({ id, ...same })));
+});
+
+test('a refusal names the column that the database refuses, whose dates have another order', async () => {
+  const refused = client.table('visit').insert({ id: 4, day: '25/02/30', later: '12/25/24' });
+  await expect(refused).rejects.toMatchObject({
+    code: 'row_invalid',
+    detail: { database: { column: 'later' } },
+  });
+});
+
+test('an interval is read and answered in the style of postgres, in a database with another style', async () => {
+  const { rows } = await client.table('visit').insert({ id: 5, span: '-1 2:03:04' }, { returning: true });
+  expect(rows).toMatchObject([{ span: '-1 days +02:03:04' }]);
 });

@@ -130,7 +130,8 @@ function settingsText({ settings = {}, answerTimeoutMs }: SessionSettings, isLoc
 
 /**
  * Restores the time zone and the order of dates of server, database and role, so that other code stores the times which it
- * would store without Sluice. Times are still written as ISO 8601, because the driver reads no other form.
+ * would store without Sluice. Times are still written as ISO 8601, because the driver reads no other form. IntervalStyle stays,
+ * because it decides how intervals are read and written, and the driver reads only those of `postgres`.
  */
 export const foreignTimes = `set local TimeZone to default; set local DateStyle to default; set local DateStyle to 'ISO'`;
 

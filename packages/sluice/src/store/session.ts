@@ -24,7 +24,6 @@ import {
   beginText,
   explainSettings,
   foreignSettings,
-  foreignTimes,
   ownSettings,
 } from './session-settings.ts';
 import {
@@ -225,9 +224,8 @@ export class Session {
   ): Promise<pg.QueryResult<Row>> {
     const bare = statement === 'begin' ? this.#begin() : bareStatements[statement];
     if (bare !== undefined) {
+      // The times of other code are not undone, because nothing of Sluice reads or writes a time before the transaction ends.
       if (isBoundary(statement)) this.#isForeign = false;
-      // Deferred triggers are other code, too. An error here also fails the next statement.
-      else if (!this.#isForeign) this.#client.query(foreignTimes).catch(() => undefined);
       return this.#client.query<Row>(bare);
     }
     if (this.#isForeign) {

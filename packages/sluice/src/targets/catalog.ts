@@ -6,7 +6,7 @@ export interface Column {
   type: string;
   /** `typname` of the type, or of the base type of a domain: `numeric`, `timestamptz`, `mood`, `_int4`. */
   baseType: string;
-  /** The base type as a statement names it, without a length or another modifier: `numeric`, `bpchar`, `public.mood`. @default type */
+  /** The base type as a statement names it, with a precision and without a length: `numeric(8,2)`, `bpchar`, `public.mood`. @default type */
   bareType?: string;
   /** `typcategory`: `N` numbers, `S` strings, `D` dates and times, `B` boolean, `A` arrays, `E` enums, `C` composite, `U` others. */
   category: string;

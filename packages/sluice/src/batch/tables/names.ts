@@ -53,7 +53,8 @@ export function castText({ name, type }: Column): string | null {
 
 /**
  * The default of a column that a row leaves out; null: none. The expression comes from the catalog, and may be of another
- * type, which PostgreSQL converts: `text default gen_random_uuid()`. A cast with a length would cut a value that is too long.
+ * type, which PostgreSQL converts and rounds: `text default gen_random_uuid()`, `timestamp(3) default now()`. A cast with a
+ * length would cut a value that is too long.
  */
 export function defaultOf(catalog: TableCatalog, column: Column): string | null {
   if (column.identity !== null) {

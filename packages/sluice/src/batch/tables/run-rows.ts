@@ -48,8 +48,7 @@ export async function runRows(lent: LentTransaction, run: Run): Promise<RowFate[
   const written = told.filter(({ state }) => state === 'created' || state === 'updated').length;
   const total = rows.find((row) => row['state'] === 'total');
   if (total !== undefined) {
-    const [count, isNew] = total['missing'] as [number, boolean];
-    if (count > written) return changedOf(run, fates, total, isNew ? 'created' : 'updated');
+    if (totalOf(total).count > written) return changedOf(run, fates, total);
     await assertKept(lent, run, fates);
   }
   const refused = fates.filter(({ state }) => state === 'exists');
@@ -58,20 +57,44 @@ export async function runRows(lent: LentTransaction, run: Run): Promise<RowFate[
 }
 
 /** A trigger has given rows other keys than their bodies. Tried alone, a write is known, and an array is not inserted in part. */
-function changedOf(run: Run, fates: readonly RowFate[], { key, row }: Row, state: RowState): RowFate[] {
+function changedOf(run: Run, fates: readonly RowFate[], total: Row): RowFate[] {
   const { form, writes, isStrict } = run;
   const isPartial = form.isArray && form.operation === 'insert' && !isStrict;
   if (writes.length > 1 || isPartial) throw changedKey(run);
-  const rows = form.isReturning ? cutJson(row as string).map(({ text }) => text) : null;
-  return fates.map((fate) => ({ ...fate, state, key: key as RowFate['key'], rows }));
+  const { state, key, rows } = totalOf(total);
+  return fates.map((fate) => ({ ...fate, state, key, rows: form.isReturning ? rows : null }));
 }
 
-/** A row may have been written with the key of another body, which then looks written, and the row looks kept. */
+/** What a statement tells of all rows that it has written. They come in the order of their bodies, unless a trigger has kept some out. */
+function totalOf({ missing, key, row }: Row): { count: number } & Pick<RowFate, 'state' | 'key' | 'rows'> {
+  const [count, isNew, places] = missing as [number, boolean | null, number[] | null];
+  const rows = cutJson((row as string | null) ?? '[]').map(({ text }, at) => ({
+    text,
+    place: places?.[at] ?? 0,
+  }));
+  if (places?.length === count) rows.sort((one, other) => one.place - other.place);
+  const texts = rows.map(({ text }) => text);
+  return { count, state: isNew === true ? 'created' : 'updated', key: key as RowFate['key'], rows: texts };
+}
+
+/**
+ * A row may have been written with the key of another body, which then looks written, and the row looks kept. Without ON
+ * CONFLICT, PostgreSQL refuses such a row, and writes none that a trigger keeps out. The trial is undone.
+ */
 async function assertKept(lent: LentTransaction, run: Run, fates: readonly RowFate[]): Promise<void> {
   const { catalog, form, writes } = run;
   if (catalog.hasBeforeInsert !== true || !form.ignoresExisting || writes.length === 1) return;
   const kept = fates.filter(({ state }) => state === 'unchanged').map(({ write }) => write);
-  if (kept.length > 0 && (await conflictsOf(lent, run, kept)).size < kept.length) throw changedKey(run);
+  const met = await conflictsOf(lent, run, kept);
+  const suspects = kept.filter(({ writeId }) => !met.has(writeId));
+  if (suspects.length === 0) return;
+  const [, rows] = await Promise.all([
+    lent.query('savepoint trial'),
+    sendRows(lent, run.strict(), suspects, run),
+    lent.query('rollback to savepoint trial'),
+    lent.query('release savepoint trial'),
+  ]);
+  if (totalOf(rows.find((row) => row['state'] === 'total')!).count > 0) throw changedKey(run);
 }
 
 function changedKey({ catalog }: Run): TargetError {

@@ -224,10 +224,15 @@ export class Parts {
     return this.isInsert && this.catalog.key.some((name) => !this.form.columns.includes(name));
   }
 
-  /** A trigger may give a row another key than its body. */
+  /**
+   * A row may be stored with another key than that of its body: by a trigger, or because its column changes a default on
+   * the way, as `varchar(3)` cuts spaces. A cast to a type without a length changes nothing.
+   */
   get mayChangeKey(): boolean {
     const { triggers, hasBeforeInsert = false } = this.catalog;
-    return this.isInsert && (triggers.length > 0 || hasBeforeInsert);
+    const isChanged = ({ name, type, bareType = type, identity }: Column): boolean =>
+      identity === null && type !== bareType && this.matchedNames.includes(name);
+    return this.isInsert && (triggers.length > 0 || hasBeforeInsert || this.filled.some(isChanged));
   }
 
   /** The columns of a row that the answers need, beside its state. With a star: a column may have the name of the alias. */
