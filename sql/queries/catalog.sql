@@ -29,6 +29,11 @@ cross join lateral (
            'name', a.attname,
            'type', format_type(a.atttypid, a.atttypmod),
            'baseType', b.typname,
+           -- A cast to a type with a precision rounds, as PostgreSQL does when it stores a value. One with a length cuts, which
+           -- PostgreSQL refuses to do. With -1, and not null, char and bit have no length either.
+           'bareType', format_type(b.oid, case
+             when ltrim(b.typname, '_') in ('numeric', 'timestamp', 'timestamptz', 'time', 'timetz', 'interval')
+             then b.modifier else -1 end),
            'category', b.typcategory,
            'maxLength', case when b.typname in ('varchar', 'bpchar') and b.modifier > 4 then b.modifier - 4 end,
            'isNullable', not a.attnotnull,
@@ -93,6 +98,8 @@ cross join lateral (
            'columns', names.columns,
            'referencedColumns', names.referred,
            'isDeferred', k.condeferred,
+           -- Since PostgreSQL 18.
+           'hasPeriod', coalesce((to_jsonb(k) ->> 'conperiod')::boolean, false),
            'match', k.confmatchtype
          ) order by k.conname), '[]') as list
   from pg_constraint k
@@ -109,15 +116,29 @@ cross join lateral (
     and coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true)
 ) keys
 cross join lateral (
-  select coalesce(jsonb_agg(g.tgname order by g.tgname), '[]') as list,
-         -- Bits of tgtype: for each row (1), before (2), insert (4).
+  select coalesce(jsonb_agg(g.tgname order by g.tgname) filter (where g.tgrelid = t.oid), '[]') as list,
+         -- Bits of tgtype: for each row (1), before (2), insert (4). A partition may have triggers of its own.
          coalesce(bool_or(g.tgtype & 7 = 7), false) as has_before_insert
-  from pg_trigger g where g.tgrelid = t.oid and not g.tgisinternal and g.tgenabled <> 'D'
+  from pg_trigger g
+  where g.tgrelid in (
+      -- The function pg_partition_tree would wait for locks of each partition.
+      with recursive part as (
+        select t.oid
+        union all
+        select i.inhrelid from part join pg_inherits i on i.inhparent = part.oid where t.relkind = 'p'
+      )
+      select oid from part
+    )
+    and not g.tgisinternal and g.tgenabled <> 'D'
 ) triggers;
 
 -- name: readFunctions
 -- Functions of one jsonb among those named $1, each by schema, dot and name; the first dot ends the schema.
-select f.place::integer, p.prokind::text as kind, p.proretset as returns_set
+select f.place::integer, p.prokind::text as kind, p.proretset as returns_set, p.prorettype = 'void'::regtype as returns_void,
+       -- PostgreSQL then refuses a call with one argument.
+       exists (select from pg_proc o
+               where o.pronamespace = p.pronamespace and o.proname = p.proname and o.oid <> p.oid and o.pronargs > 1
+                 and o.pronargs - o.pronargdefaults <= 1 and o.proargtypes[0] = 'jsonb'::regtype) as is_ambiguous
 from unnest($1::text[]) with ordinality as f (name, place)
 join pg_namespace n on n.nspname = split_part(f.name, '.', 1)
 join pg_proc p on p.pronamespace = n.oid and p.proname = substr(f.name, length(n.nspname) + 2)

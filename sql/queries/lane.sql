@@ -145,7 +145,7 @@ set session_pids = array_append(
 where writer_id = $1;
 
 -- name: heartbeat
--- The read of a session that leads or waits: living sessions, led and paused lanes, work in its own lanes, and whether
+-- The read of a session that leads or waits: living sessions, paused lanes, work in its own lanes, and whether
 -- its writer should drain. $3: lanes are owned by leases, not by locks. It costs no flush. One index look-up for each
 -- lane, because one for all lanes may pass all blocked writes. $4: the low-water mark of each lane. It returns how long
 -- the first ready write of any lane has waited at most; null: there is none. A write that was blocked has not been
@@ -166,11 +166,6 @@ select
   (select s.place - 1 from sharer s
    where s.wanted_sessions is not null and (s.pid = pg_backend_pid() or s.session_id = $5::uuid))::integer as rank,
   case when not $3 then array(select pid from sharer order by pid) end as session_pids,
-  -- Also those whose locks others hold: no session can take them.
-  case when $3 then array(select lane::integer from sluice.lane where leased_until > clock_timestamp())
-       else array(select objid::integer from pg_locks where locktype = 'advisory' and classid = 1936486757 and granted
-                    and objsubid = 2
-                    and database = (select oid from pg_database where datname = current_database())) end as led_lanes,
   array(select lane from sluice.lane where paused_at is not null) as paused_lanes,
   exists (select 1 from sluice.writer where writer_id = $2 and drain_requested_at is not null) as is_draining,
   (select max(case when r.was_blocked then 0 else extract(epoch from clock_timestamp() - r.accepted_at) end)::double precision
@@ -186,6 +181,14 @@ select
             (select 1 from sluice.intake i where i.lane = l.lane and i.blocked_at is not null
              order by i.position limit 1) b
           where l.lane <> all($1::smallint[])) as has_blocked_elsewhere;
+
+-- name: readTakenLanes
+-- The lanes that have a leader, also those whose locks others hold: no session can take them. $1: lanes are owned by leases.
+-- Only a session that wants lanes reads them: a read of all locks of the server costs as much as the rest of a heartbeat.
+select case when $1 then array(select lane::integer from sluice.lane where leased_until > clock_timestamp())
+       else array(select objid::integer from pg_locks where locktype = 'advisory' and classid = 1936486757 and granted
+                    and objsubid = 2
+                    and database = (select oid from pg_database where datname = current_database())) end as lanes;
 
 -- name: noteRetry
 -- Records that the leader of these lanes tries a batch again. No answer depends on it, so no session waits for its

@@ -52,8 +52,14 @@ select c.relname::text as name from pg_constraint k join pg_class c on c.oid = k
 where c.relnamespace = 'sluice'::regnamespace and k.conname = 'store_has_moved' order by c.relname;
 
 -- name: readLeaving
--- When a move took the deployment from here to another database; null: none did. The copy there has no such row.
-select max(done_at) as left_at from sluice.audit where action = 'leave';
+-- When a move took the deployment from here to another database; null: none did, or an operator has opened the
+-- tables since. A later move may have closed them again: it has paused lanes after the row `leave`.
+select max(l.done_at) as left_at from sluice.audit l
+where l.action = 'leave'
+  and exists (select from pg_constraint k join pg_class c on c.oid = k.conrelid
+              where c.relnamespace = 'sluice'::regnamespace and k.conname = 'store_has_moved')
+  and not exists (select from sluice.audit p
+                  where p.action = 'pause' and p.actor like '%stores move)' and p.audit_id > l.audit_id);
 
 -- name: endSession
 -- Ends a session of the same role, and waits for its end.

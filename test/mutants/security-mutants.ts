@@ -423,7 +423,7 @@ export const securityMutants: Record<string, Mutant[]> = {
         swap('(rolsuper or rolbypassrls or rolcreaterole or rolreplication)', '(rolreplication)'),
       ),
     ],
-    ['sends passwords of roles as they are', at('applyRoles', call('scramVerifier', '$1'))],
+    ['sends passwords of roles as they are', at('roles/applyRoles', call('scramVerifier', '$1'))],
   ],
   'secrets.test.ts': [
     ['takes a URL with a password from the arguments', at('findGiven', never('holdsPassword'))],

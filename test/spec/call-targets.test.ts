@@ -39,7 +39,10 @@ const tables = `
     end loop;
   end $$;
   create function app.not_a_set(writes jsonb) returns integer language sql as 'select 1';
-  create procedure app.a_procedure(writes jsonb) language sql as 'select 1'`;
+  create procedure app.a_procedure(writes jsonb) language sql as 'select 1';
+  create function app.of_void(writes jsonb) returns setof void language sql as 'select 1';
+  create function app.two_forms(writes jsonb) returns setof integer language sql as 'select 1';
+  create function app.two_forms(writes jsonb, n integer default 1) returns setof integer language sql as 'select 1'`;
 
 interface Event {
   device: string;
@@ -214,6 +217,8 @@ describe('a function target', () => {
     ['app.nothing', 'function app.nothing(jsonb) does not exist in this database'],
     ['app.not_a_set', 'function app.not_a_set(jsonb) does not return a set'],
     ['app.a_procedure', 'app.a_procedure(jsonb) is a procedure or an aggregate'],
+    ['app.of_void', 'function app.of_void(jsonb) returns void'],
+    ['app.two_forms', 'function app.two_forms(jsonb) has another form'],
   ])('a process does not start with a function that does not fit: %s', async (name, message) => {
     const stranger = createWriter({
       url: roleUrl(database.url, 'writer'),

@@ -208,6 +208,18 @@ describe.each([
   });
 });
 
+test('an array that ignores existing rows answers a row once that it names twice', async () => {
+  const array = [
+    { id: 1, n: 1 },
+    { id: 1, n: 2 },
+    { id: 2, n: 3 },
+  ];
+  const more = { ignoresExisting: true, isReturning: true };
+  const { outcomes } = await leaders.settle([leaders.make('indexed', 'upsert', array, more)]);
+  const texts = ['{"id":1,"n":1}', '{"id":2,"n":3}'];
+  expect(outcomes).toMatchObject([{ outcome: { result: 'created', detail: { rowTexts: texts } } }]);
+});
+
 test('the search for the holder of a lock finds a row by the collation of its key', async () => {
   await rows("insert into tag values ('red', 0)");
   const writes = [

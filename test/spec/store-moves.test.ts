@@ -1,10 +1,10 @@
 // Moves of a data store that do not end well: killed at each step, by the wrong role, beside other changes.
 
 import { writeFileSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { listLanes, pauseLanes } from 'sluice/operator';
+import { listLanes, pauseLanes, resumeLanes } from 'sluice/operator';
 import { agree, Database, fenceStore, schemaVersion, StoreCopy } from 'sluice/internal/store';
 import type pg from 'pg';
 import { expect, onTestFinished, test, vi } from 'vitest';
@@ -12,7 +12,7 @@ import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { moveStore, type MoveOptions } from '../../packages/server/src/cli/stores/move-store.ts';
 import { readStores } from '../../packages/server/src/cli/stores/stores-file.ts';
-import { runHere } from '../support/run-here.ts';
+import { readHere, runHere } from '../support/run-here.ts';
 import { openConnection, sql } from '../support/sql.ts';
 
 interface Scene {
@@ -105,8 +105,7 @@ test.each(steps)('`--abort` opens a store again whose move was killed after %s',
     await copy.commit();
     await copy.close();
   }
-  const again =
-    count > 3 ? 'the target is not empty: there are rows in audit' : 'it is marked as moving already';
+  const again = count > 2 ? 'a move has closed its tables' : 'it is marked as moving already';
   await expect(move(...toTarget)).rejects.toThrow(again);
   await move('--abort');
   const paused = await sql(source.url, 'select lane from sluice.lane where paused_at is not null');
@@ -209,8 +208,16 @@ test('a stopped move that could not open the source says so, and how to open it'
 
 test('neither `--abort` nor a second move with an old copy of the stores file opens the source of a finished move', async () => {
   const scene = await setup();
-  const { source, target, change, move } = scene;
+  const { source, target, operator, file, change, move } = scene;
   await moveOwn(scene, {});
+  const { ino } = await stat(file);
+  await expect(move('--abort')).rejects.toThrow(
+    new RegExp(
+      `^Cannot give up the move: there is no unfinished move, and the store is at [^@]*/${target.name}$`,
+    ),
+  );
+  // A change makes a new file.
+  expect(await stat(file)).toMatchObject({ ino });
   await change({ databaseUrlFile: 'source.url' });
   const newTarget = ['--to-file', 'target.url'];
   await expect(move(...newTarget)).rejects.toThrow(/^Cannot move the store: it moved away from there at 2/);
@@ -230,6 +237,52 @@ test('neither `--abort` nor a second move with an old copy of the stores file op
   await change({ databaseUrlFile: 'target.url', moving: true });
   await move('--abort');
   expect(await sql(target.url, isFenced)).toEqual([]);
+
+  // The target is lost, so an operator opens the source.
+  for (const table of ['intake', 'outcome'])
+    await sql(source.url, `alter table sluice.${table} drop constraint store_has_moved`);
+  const lanes = (await listLanes(operator)).map(({ lane }) => lane);
+  await resumeLanes(operator, lanes, 'somebody');
+  await change({ databaseUrlFile: 'source.url', moving: true });
+  await move('--abort');
+  await pauseLanes(operator, lanes, 'somebody (sluice stores move)');
+  await fenceStore({ url: source.url, schema: 'sluice' });
+  await move('--abort');
+  await scene.isOpen();
+});
+
+test('a move that begins while another one runs is refused after that has ended, and the source stays closed', async () => {
+  const scene = await setup();
+  const { source, entry } = scene;
+  const third = await createDatabase();
+  onTestFinished(() => third.drop());
+  const blocker = await openConnection(third.url);
+  await blocker.query('begin; lock table sluice.migration in access exclusive mode');
+  const late = moveOwn({ ...scene, target: third }, {}).catch((error: unknown) => error);
+  const waiting = `select from pg_locks where not granted and relation = 'sluice.migration'::regclass`;
+  await eventually(async () => expect(await sql(third.url, waiting)).toHaveLength(1));
+  await moveOwn(scene, {});
+  await blocker.query('rollback');
+  expect(await late).toMatchObject({
+    message: expect.stringMatching(/^Cannot move the store: it moved away from there at 2/) as string,
+  });
+  expect(await entry()).toEqual({ databaseUrlFile: 'target.url' });
+  const fences = `select from pg_constraint where conname = 'store_has_moved'`;
+  expect(await sql(source.url, fences)).toHaveLength(2);
+});
+
+test('a finished move that could not mark its source says so on standard error, also with --json', async () => {
+  const { source, file, entry } = await setup();
+  await sql(source.url, `alter table sluice.audit add constraint no_leave check (action <> 'leave')`);
+  const { code, last, stderr } = await readHere(
+    'stores move own --file-delay 1s --to-file target.url --stores'.split(' ').concat(file),
+  );
+  expect(code).toBe(0);
+  expect(last).toMatchObject({ isMoved: true, isNotedAtSource: false });
+  expect(stderr).toBe(
+    'own: could not note at the source that the store has moved: do not use --abort with an old copy of the stores file\n',
+  );
+  expect(await entry()).toEqual({ databaseUrlFile: 'target.url' });
 });
 
 test('a second move into the same target is refused while the first one copies', async () => {
@@ -276,11 +329,11 @@ test('`sluice stores check` tells of stores of the right version that no process
     said.mockRestore();
     process.exitCode = undefined;
   });
-  const check = async (stores: object): Promise<string[]> => {
+  const check = async (stores: object, ...only: string[]): Promise<string[]> => {
     process.exitCode = 0;
     await writeFile(file, JSON.stringify({ stores }));
     said.mockClear();
-    await runHere(['stores', 'check', '--stores', file], {});
+    await runHere(['stores', 'check', ...only, '--stores', file], {});
     const lines = said.mock.calls.flatMap(([line]) => String(line).trimEnd().split('\n'));
     const isWell = lines.every((line) => /has version \d+$/.test(line));
     expect(process.exitCode).toBe(isWell ? 0 : 5);
@@ -297,9 +350,18 @@ test('`sluice stores check` tells of stores of the right version that no process
   expect(await check({ own: { ...own, listenUrl: sameServer, operatorUrl: source.opsUrl } })).toEqual([
     'own: ',
   ]);
-  expect(await check({ own, twin: { databaseUrl: sameServer } })).toContainEqual(
-    expect.stringMatching(/^(own|twin): but store (own|twin) has the same database and schema$/),
-  );
+  const twins = { away: { databaseUrl: target.url }, own, twin: { databaseUrl: sameServer } };
+  const [ofOwn, ofTwin] = [
+    'own: but store twin has the same database and schema',
+    'twin: but store own has the same database and schema',
+  ];
+  expect(await check(twins)).toEqual(['away: ', ofOwn, ofTwin]);
+  expect(await check(twins, 'own')).toEqual([ofOwn]);
+  expect(await check(twins, 'twin')).toEqual([ofTwin]);
+  expect(await check(twins, 'away')).toEqual(['away: ']);
+  expect(await check({ own: { ...own, moving: true } })).toEqual([
+    'own: but it is marked as moving: a move runs, or was killed (--abort ends that)',
+  ]);
   expect(await check({ own: { ...own, listenUrl: target.url } })).toEqual([
     'own: but its listenUrl leads to another database',
   ]);
@@ -350,3 +412,22 @@ test.each(['twin', 'constructor', 'toString', '__proto__'])(
     );
   },
 );
+
+test('`sluice stores remove` warns of writes that still wait, and removes a store that it cannot reach', async () => {
+  const { source, file } = await setup();
+  await sql(
+    source.url,
+    `insert into sluice.intake (write_id, lane, operation, resource, document_id, referential_id, reference_ids,
+       content_hash, client, node, body)
+     select i, 0, 'upsert', 'sample/schools', i, i, '{}', '', '', 0, '{}' from gen_random_uuid() as i`,
+  );
+  const stores = { own: { databaseUrl: source.url }, lost: { databaseUrl: 'postgres://127.0.0.1:1/lost' } };
+  await writeFile(file, JSON.stringify({ stores }));
+  const remove = (name: string) => readHere(['stores', 'remove', name, '--stores', file]);
+  expect(await remove('lost')).toMatchObject({ code: 0, last: { writesWait: null }, stderr: '' });
+  expect(await remove('own')).toEqual({
+    code: 0,
+    last: { removed: 'own', writesWait: true },
+    stderr: 'Writes still wait in own: no writer settles them until the file has the store again\n',
+  });
+});

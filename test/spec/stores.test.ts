@@ -416,7 +416,7 @@ test('`sluice stores move` moves a store to another server while clients write: 
   );
   const moved = await run([...move, 'east', '--to-file', 'moved.url', '--stores', file]);
   expect(moved).toMatchObject({ code: 0 });
-  expect(moved.text).toMatch(/^east: moved \d+ rows; its requests were held back for \d+\.\d s$/m);
+  expect(moved.text).toMatch(/^east: moved [\d,]+ rows; its requests were held back for \d+\.\d s$/m);
   const there = async (): Promise<number> =>
     (await sql(target, 'select count(*)::int as n from second.document'))[0]!['n'] as number;
   const moving = await there();

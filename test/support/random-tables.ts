@@ -15,6 +15,8 @@ interface RandomColumn {
   type: Type;
   isNullable: boolean;
   hasDefault: boolean;
+  /** The default has another type than the column, if one can be stored in it. */
+  isLoose: boolean;
   isUnique: boolean;
   /** Not below zero. */
   isChecked: boolean;
@@ -24,6 +26,8 @@ export interface RandomTables {
   keys: Type[];
   values: RandomColumn[];
   childKey: Type;
+  /** The key of the child has a second part, whose column rounds its default. */
+  hasRounded: boolean;
   /** A generated column divides by the first whole number, and so refuses one value of it. */
   hasQuotient: boolean;
   onDelete: string;
@@ -49,10 +53,21 @@ function valueOf(type: Type, n: number, isLoud = false): unknown {
   return values[type];
 }
 
+/** Defaults that PostgreSQL converts to the type of the column. */
+const looseDefaults: Partial<Record<Type, string>> = {
+  integer: '7.25',
+  text: 'md5(chr(7))::uuid',
+  'numeric(8,2)': '7',
+  date: `timestamp '2024-01-08 12:00'`,
+  jsonb: `json '{"n": 7}'`,
+  bigint: '7.5',
+};
+
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
 const isNumber = (type: Type): boolean => /int|num/.test(type);
-const hasSpellings = ({ keys, childKey }: RandomTables): boolean =>
-  keys.includes(anycase) || childKey === anycase;
+/** A row may be named in two ways: in two spellings, or with and without a part of its key that has a default. */
+const hasTwoNames = ({ keys, childKey, hasRounded }: RandomTables): boolean =>
+  keys.includes(anycase) || childKey === anycase || hasRounded;
 
 const column = (name: string): fc.Arbitrary<RandomColumn> =>
   fc
@@ -61,6 +76,7 @@ const column = (name: string): fc.Arbitrary<RandomColumn> =>
       type: fc.constantFrom(...types),
       isNullable: fc.boolean(),
       hasDefault: fc.boolean(),
+      isLoose: fc.boolean(),
       isUnique: fc.boolean(),
       isChecked: fc.boolean(),
     })
@@ -74,6 +90,7 @@ export const randomTables: fc.Arbitrary<RandomTables> = fc.record({
   keys: fc.array(fc.constantFrom(...keyTypes), { minLength: 1, maxLength: 2 }),
   values: fc.tuple(column('a'), column('B c'), column('select')),
   childKey: fc.constantFrom(...keyTypes),
+  hasRounded: fc.boolean(),
   hasQuotient: fc.boolean(),
   onDelete: fc.constantFrom('no action', 'restrict', 'cascade', 'set null'),
   hasTrigger: fc.boolean(),
@@ -82,15 +99,16 @@ export const randomTables: fc.Arbitrary<RandomTables> = fc.record({
 const keyNames = ({ keys }: RandomTables): string[] => keys.map((_, place) => `k${place}`);
 
 export function keyOf(tables: RandomTables, table: 'parent' | 'child'): string[] {
-  return table === 'parent' ? keyNames(tables) : ['id'];
+  return table === 'parent' ? keyNames(tables) : tables.hasRounded ? ['id', 'part'] : ['id'];
 }
 
 export function tablesText(tables: RandomTables, schema: string): string {
-  const { keys, values, childKey, hasQuotient, onDelete, hasTrigger } = tables;
+  const { keys, values, childKey, hasRounded, hasQuotient, onDelete, hasTrigger } = tables;
   const names = keyNames(tables);
-  const columns = values.map(({ name, type, isNullable, hasDefault, isUnique, isChecked }) => {
-    const fallback = type === 'text[]' ? '{x}' : textOf(valueOf(type, 7));
-    return `"${name}" ${type} ${isNullable ? '' : 'not null'} ${hasDefault ? `default '${fallback}'` : ''}
+  const columns = values.map(({ name, type, isNullable, hasDefault, isLoose, isUnique, isChecked }) => {
+    const own = type === 'text[]' ? `'{x}'` : `'${textOf(valueOf(type, 7))}'`;
+    const fallback = (isLoose ? looseDefaults[type] : undefined) ?? own;
+    return `"${name}" ${type} ${isNullable ? '' : 'not null'} ${hasDefault ? `default ${fallback}` : ''}
       ${isUnique ? 'unique' : ''} ${isChecked ? `check ("${name}" >= 0)` : ''}`;
   });
   const divisor = hasQuotient ? values.find(({ type }) => /^(integer|bigint)$/.test(type)) : undefined;
@@ -101,7 +119,8 @@ export function tablesText(tables: RandomTables, schema: string): string {
   const own = keys.map((type, place) => `k${place} ${type}`);
   return `create table ${schema}.parent (
       ${[...own, ...columns, ...quotient, 'changes integer default 0', `primary key (${names.join()})`].join(', ')});
-    create table ${schema}.child (id ${childKey} primary key, ${own.join()}, v integer default 9,
+    create table ${schema}.child (id ${childKey}, ${own.join()}, v integer default 9,
+      ${hasRounded ? 'part numeric(8,2) default 7.005,' : ''} primary key (${keyOf(tables, 'child').join()}),
       foreign key (${names.join()}) references ${schema}.parent on delete ${onDelete});
     ${
       hasTrigger
@@ -133,6 +152,8 @@ interface Drawn {
   shift: number;
   /** The key has the other spelling, if its type has two. */
   isLoud: boolean;
+  /** The key has the part that has a default. */
+  isWhole: boolean;
   ignoresExisting: boolean;
   isArray: boolean;
 }
@@ -142,13 +163,13 @@ export const randomBatch = (tables: RandomTables): fc.Arbitrary<Step[]> =>
   fc.boolean().chain((isFaulty) =>
     fc.array(drawn(isFaulty), { minLength: 1, maxLength: 10 }).map((steps) => {
       let hasArray = false;
-      // Two spellings of a key have no order among each other, unless one statement writes them.
+      // Two names of a row have no order among each other, unless one statement writes them.
       const [{ table, operation, given, ignoresExisting, isLoud, isArray: areMixed }] = steps as [Drawn];
       return steps.map((drawnStep) => {
-        const each = !hasSpellings(tables)
+        const each = !hasTwoNames(tables)
           ? drawnStep
           : areMixed
-            ? { ...drawnStep, isLoud }
+            ? { ...drawnStep, isLoud, isWhole: true }
             : { ...drawnStep, table, operation, given, ignoresExisting, isArray: false };
         const isArray =
           each.isArray && !hasArray && (each.operation === 'insert' || each.operation === 'upsert');
@@ -177,6 +198,7 @@ const drawn = (isFaulty: boolean): fc.Arbitrary<Drawn> =>
       nulls: fc.array(fc.boolean(), { minLength: 3, maxLength: 3 }),
       shift: fc.integer({ min: 0, max: 1 }),
       isLoud: fc.boolean(),
+      isWhole: fc.constant(false),
       ignoresExisting: fc.boolean(),
       isArray: fc.boolean(),
     })
@@ -211,8 +233,12 @@ function parentRow(tables: RandomTables, each: Drawn, number: number, isFaulty: 
   return Object.fromEntries([...key, ...values]) as RowBody;
 }
 
-function childRow({ keys, childKey }: RandomTables, each: Drawn, number: number): RowBody {
-  const own = { id: valueOf(childKey, number, each.isLoud) };
+function childRow({ keys, childKey, hasRounded }: RandomTables, each: Drawn, number: number): RowBody {
+  const isWhole = each.isWhole || each.operation === 'update' || each.operation === 'delete';
+  const own = {
+    id: valueOf(childKey, number, each.isLoud),
+    ...(hasRounded && isWhole ? { part: 7.01 } : {}),
+  };
   if (each.operation === 'delete') return own;
   const { to } = each;
   const parent = each.given[0]

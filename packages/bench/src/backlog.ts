@@ -67,7 +67,7 @@ export async function drainBacklog(
   const watch = await DeadTuplesWatch.start(directUrl);
   const drain = new DrainWatch(backlog);
   try {
-    const startedAt = Date.now();
+    const newest = await counters.newestDocument();
     const items = { prefix: `waiting-${workload.seed}-`, from: 0, count: backlog, lanes };
     await makeItems([counters.client], 'queue', items, (made) => {
       signal.throwIfAborted();
@@ -88,7 +88,7 @@ export async function drainBacklog(
     const settledBefore = drain.settled;
     await drain.done;
     const after = await readUsage(serverPid, counters, [], writers);
-    believe(contender, backlog, await counters.countDocuments(startedAt));
+    believe(contender, backlog, await counters.countDocuments(newest));
     const { documents, elapsedMs, ...figures } = summarizeDrain(drain.batches);
     return {
       contender,

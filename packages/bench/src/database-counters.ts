@@ -45,12 +45,19 @@ export class CounterReader {
     };
   }
 
-  /** Number of documents created since then (milliseconds since 1970), by their ids. */
-  async countDocuments(since: number): Promise<number> {
+  /** The newest document by its id, which begins with the time; the nil UUID: there is none. */
+  async newestDocument(): Promise<string> {
+    const { rows } = await this.#client.query<{ id: string }>(
+      'select document_id as id from sluice.document order by document_id desc limit 1',
+    );
+    return rows[0]?.id ?? '00000000-0000-0000-0000-000000000000';
+  }
+
+  /** Number of documents that are newer. No clock is asked, because a node estimates that of the database. */
+  async countDocuments(newerThan: string): Promise<number> {
     const { rows } = await this.#client.query<{ n: string }>(
-      `select count(*)::text as n from sluice.document
-       where document_id >= (lpad(to_hex($1::bigint), 12, '0') || '70008000000000000000')::uuid`,
-      [since],
+      'select count(*)::text as n from sluice.document where document_id > $1',
+      [newerThan],
     );
     return Number(rows[0]?.n ?? 0);
   }

@@ -71,7 +71,7 @@ async function observe(
   const watch = isCoordinated(contender) ? await DeadTuplesWatch.start(url) : null;
   try {
     const isChecked = workload.name !== 'hot' && workload.name !== 'upsert-mix';
-    const startedAt = Date.now();
+    const newest = await counters.newestDocument();
     const runs = loads.map((load) => load.go(warmupMs, durationMs));
     await Promise.all(runs.map(({ warm }) => warm));
     if (options.profileFolder !== null) await resetStatements(counters.client);
@@ -84,7 +84,7 @@ async function observe(
     const stored = results.reduce((sum, { result }) => sum + result.stored, 0);
     if (isOfRows(workload.name))
       believe(contender, stored, await counters.count(countRowsText(workload.name, workload.seed)));
-    else if (isChecked) believe(contender, stored, await counters.countDocuments(startedAt));
+    else if (isChecked) believe(contender, stored, await counters.countDocuments(newest));
     const elapsedMs = Math.max(...results.map(({ result }) => result.elapsedMs));
     const latencies = sortedLatencies(results.map(({ result }) => result.latencies));
     return {

@@ -201,6 +201,10 @@ export const laneStatements = {
     const ended = yield* access.update('lane', inTerms(lanes, terms), cleared, by('lane'), 'skip');
     return ended.map(({ lane }) => ({ lane }));
   },
+  readTakenLanes: read(({ access, server, values: [isLease] }) => {
+    const leased = access.select('lane', (row) => !isPast(row['leased_until']));
+    return [{ lanes: isLease === true ? leased.map(({ lane }) => lane) : server.locksOf(laneLock) }];
+  }),
   heartbeat: read(({ access, server, session, values }) => {
     const led = numbers(values[0]);
     const isLease = values[2] === true;
@@ -216,14 +220,12 @@ export const laneStatements = {
           .map((row) => ({ id: row['session_id'], wanted: number(row, 'wanted_sessions') }))
       : lockSharers(server);
     const rank = sharers.findIndex(({ id }) => id === (isLease ? values[4] : session.pid));
-    const leased = access.select('lane', (row) => !isPast(row['leased_until']));
     return [
       {
         sessions: sharers.length,
         wanted_sessions: sharers.length === 0 ? null : Math.max(...sharers.map(({ wanted }) => wanted)),
         rank: rank < 0 ? null : rank,
         session_pids: isLease ? null : server.locksOf(sessionLock).sort((a, b) => a - b),
-        led_lanes: isLease ? leased.map(({ lane }) => lane) : server.locksOf(laneLock),
         paused_lanes: [],
         is_draining: false,
         ready_seconds: waited.length === 0 ? null : Math.max(...waited) / 1000,

@@ -35,7 +35,8 @@ export function checkRow(
   }
   if (!isNew) return;
   for (const name of table.required)
-    if (values[name] === undefined)
+    // Each object inherits members, such as `constructor`.
+    if (!Object.hasOwn(values, name) || values[name] === undefined)
       note(name, { message: 'is missing, and has no default', sqlState: '23502' });
 }
 

@@ -1,6 +1,6 @@
 import type { Projection } from '#batch';
 import type { Model } from '#model';
-import type { ClientTunable, Mode, OnOverload } from '#protocol';
+import type { ClientTunable, GatheringTrial, Mode, OnOverload } from '#protocol';
 import type { TargetDefinition } from '#targets';
 import type { Logger } from 'pino';
 import type { ClientObserver } from './observer.ts';
@@ -32,6 +32,8 @@ export interface ClientOptions extends Partial<Record<ClientTunable, number>> {
   applicationName?: string;
   /** Name of the data store, if a deployment has several: an attribute of the spans of its writes. */
   store?: string | undefined;
+  /** For its inserts into the intake. The data stores of one process share it. @default its own */
+  gatheringTrial?: GatheringTrial | undefined;
   logger?: Logger;
   /** Receives each write, for metrics. */
   observer?: ClientObserver;

@@ -1,6 +1,6 @@
 /** The path of writes through a client, by its mode. */
 import { logBatch, settleOptionsOf, type BatchReport } from '#batch';
-import { defaults } from '#protocol';
+import { defaults, Gathering } from '#protocol';
 import type { Database, DatabaseClock, Row } from '#store';
 import type { ClientOptions } from './client-options.ts';
 import { CoordinatedPath } from './coordinated-path.ts';
@@ -45,6 +45,12 @@ function intakeBufferOf(options: ClientOptions, parts: PathParts, isDurable: boo
     isDurable,
     notifications: options.notifications ?? true,
     flushWritesMax: options.flushWritesMax ?? defaults.flushWritesMax,
+    gathering: new Gathering({
+      worthWrites: 2,
+      enoughWrites: 64,
+      intervalMsMax: 25,
+      trial: options.gatheringTrial,
+    }),
     observer: options.observer,
   });
 }

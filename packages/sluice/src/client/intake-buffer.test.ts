@@ -1,4 +1,4 @@
-import type { Write } from '#protocol';
+import { Gathering, type Write } from '#protocol';
 import { Database, DatabaseClock } from '#store';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { useDatabase } from '../../../../test/support/database.ts';
@@ -49,6 +49,7 @@ describe('the buffer before the intake', () => {
       isDurable,
       notifications: true,
       flushWritesMax: 512,
+      gathering: new Gathering({ worthWrites: 2, enoughWrites: 64, intervalMsMax: 25 }),
       onError: () => undefined,
     });
     onTestFinished(() => buffer.stop());

@@ -1,13 +1,13 @@
 /**
- * Sends writes to the intake: without delay if no insert is in flight, else together with all that gathered
- * meanwhile. A busy node waits a few milliseconds for more writes if that pays (protocol/gathering.ts).
+ * Sends writes to the intake: without delay if no insert is in flight, else together with all that gathered meanwhile.
+ * A busy node waits a few milliseconds for more writes if that pays (protocol/gathering.ts).
  *
  * The inserts are asynchronous commits, on a session of their own. That is safe, because a client is answered after
  * the batch commit, which is synchronous and flushes all earlier WAL. If a crash of the server loses a write before
  * that, the node that waits for it sends it again.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { Gathering, nextTurn, SluiceError, type GatheringState, type Write } from '#protocol';
+import { nextTurn, SluiceError, type Gathering, type GatheringState, type Write } from '#protocol';
 import { assertAbility, DatabaseError, Session, type ConnectionOptions, type DatabaseClock } from '#store';
 import { endInserted, endKeyTaken, endRefused, refuseAll, type Buffered } from './buffered.ts';
 import { insertStatements } from './insert-statements.ts';
@@ -25,6 +25,7 @@ export interface IntakeBufferOptions {
   /** Whether inserts wake the writers by hints. */
   notifications: boolean;
   flushWritesMax: number;
+  gathering: Gathering;
   observer?: ClientObserver | undefined;
   onError: (error: unknown, doing: string) => void;
 }
@@ -37,7 +38,6 @@ export class IntakeBuffer implements Route {
   #flushing: Promise<void> | null = null;
   readonly #stopping = new AbortController();
   readonly #trouble = new Trouble();
-  readonly #gathering = new Gathering({ worthWrites: 2, enoughWrites: 64, intervalMsMax: 25 });
   /** Number of inserts sent, and of writes in them. */
   flushes = 0;
   writes = 0;
@@ -77,7 +77,7 @@ export class IntakeBuffer implements Route {
   }
 
   get gathering(): GatheringState {
-    return this.#gathering.state;
+    return this.#options.gathering.state;
   }
 
   /** Takes back a write, which is not sent again. Null: it may be in the intake, now or once its insert ends. */
@@ -124,16 +124,16 @@ export class IntakeBuffer implements Route {
   /** Waits for more writes if that pays. Waiters may take theirs back meanwhile. */
   async #flushGathered(): Promise<void> {
     const { flushWritesMax } = this.#options;
-    const waitMs = this.#buffered.length < flushWritesMax ? this.#gathering.waitMs : 0;
+    const waitMs = this.#buffered.length < flushWritesMax ? this.#options.gathering.waitMs : 0;
     if (waitMs > 0) await this.#rest(waitMs);
     // Requests on other connections that have arrived by now join.
     else await nextTurn();
     const session = await this.#open();
     const batch = takeFront(this.#buffered, flushWritesMax);
     if (batch.length === 0) return;
-    this.#gathering.begin();
+    this.#options.gathering.begin();
     await this.#flush(session, batch);
-    this.#gathering.end(batch.length);
+    this.#options.gathering.end(batch.length);
   }
 
   async #assertAbility(): Promise<void> {

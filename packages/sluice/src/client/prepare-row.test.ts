@@ -299,6 +299,47 @@ test('a delete has the key as its body', () => {
   expect(parseForm(write.form!).columns).toEqual([]);
 });
 
+test('a column may have the name of a member that each object inherits', () => {
+  const odd = table(
+    'public.odd',
+    [
+      column('constructor', 'int4', { isNullable: false, default: '1' }),
+      column('toString', 'int4', { isNullable: false }),
+    ],
+    {
+      key: ['constructor'],
+      uniques: [{ name: 'odd_pkey', columns: ['constructor'], isPartial: false, isDeferrable: false }],
+    },
+  );
+  const write = (request: Partial<RowRequest>) =>
+    prepareRow(
+      { target: 'odd', operation: 'insert', body: null, ...request },
+      { name: odd.name, table: rowTableOf(odd, [odd]) },
+      16,
+      0,
+    );
+  const own = write({ body: '{"toString":2}' });
+  expect(own.referentialId).toBe(own.writeId);
+  expect(() => write({ body: '{"constructor":2}' })).toThrow('$.toString is missing, and has no default');
+  expect(() => write({ operation: 'delete', key: {} })).toThrow('has no value for the column constructor');
+});
+
+test('an upsert by a key WITHOUT OVERLAPS is refused', () => {
+  const stays = table('public.stays', [column('id', 'int4range'), column('during', 'tsrange')], {
+    key: ['id', 'during'],
+    uniques: [{ name: 'stays_pkey', columns: ['id', 'during'], isPartial: true, isDeferrable: false }],
+  });
+  const write = (operation: RowRequest['operation']) =>
+    prepareRow(
+      { target: 'stays', operation, body: '{"id":"[1,2)","during":"empty"}' },
+      { name: stays.name, table: rowTableOf(stays, [stays]) },
+      16,
+      0,
+    );
+  expect(write('insert').operation).toBe('insert');
+  expect(() => write('upsert')).toThrow('cannot be upserted by the key (id, during)');
+});
+
 describe('a call of a function or handler', () => {
   const call = (body: string, keyPaths = ['$.page'], operation: RowRequest['operation'] = 'insert') =>
     prepareRow({ target: 'app.count', operation, body }, { name: 'app.count', table: null, keyPaths }, 16, 0);

@@ -7,7 +7,7 @@ import { behindAll, hashOf, ownNode, parse } from './prepare-write.ts';
 import { refuseRow } from './refuse-row.ts';
 import { readRows } from './row-body.ts';
 import { readChange } from './row-change.ts';
-import type { RowTable } from './row-table.ts';
+import { hasColumns, uniqueRules, type RowTable } from './row-table.ts';
 import { newWriteId } from './write-id.ts';
 
 /** A table with what its rows need, or the paths of the key of a function or handler. */
@@ -95,16 +95,18 @@ function isKeyless({ idempotencyKey = null }: RowRequest, rows: readonly GivenRo
 }
 
 /** Null: the key of the target. @throws {SluiceError} `invalid_document` if no unique constraint has these columns */
-function conflictOf({ onConflict }: RowRequest, { catalog }: RowTable): readonly string[] | null {
-  if (onConflict === undefined) return null;
-  const isSame = (columns: readonly string[] | null): boolean =>
-    columns?.length === onConflict.length && onConflict.every((name) => columns.includes(name));
-  if (isSame(catalog.key)) return null;
-  const rules = catalog.uniques.filter(
-    (rule) => rule.columns !== null && !rule.isPartial && !rule.isDeferrable,
-  );
-  const rule = rules.find(({ columns }) => isSame(columns));
-  if (rule !== undefined) return rule.columns;
+function conflictOf(
+  { onConflict }: RowRequest,
+  { catalog, isKeyUnique }: RowTable,
+): readonly string[] | null {
+  if (onConflict === undefined && isKeyUnique) return null;
+  if (onConflict === undefined) {
+    const message = `cannot be upserted by the key (${catalog.key.join(', ')}), because it is WITHOUT OVERLAPS`;
+    throw refuseRow(catalog.name, [{ path: '$', sqlState: '42P10', message }]);
+  }
+  const rules = uniqueRules(catalog);
+  const rule = rules.find((each) => hasColumns(each, onConflict));
+  if (rule !== undefined) return hasColumns(rule, catalog.key) ? null : rule.columns;
   const known = rules.map(({ columns }) => `(${columns!.join(', ')})`).join(', ');
   throw refuseRow(catalog.name, [
     {

@@ -67,7 +67,7 @@ function assertKeyColumns(table: RowTable, key: Values): void {
   for (const name of Object.keys(key))
     if (table.columns.get(name)?.isKey !== true) note(`has a column that is not of the key: ${name}`);
   for (const { name } of table.key) {
-    if (key[name] === undefined) note(`has no value for the column ${name}`);
+    if (!Object.hasOwn(key, name) || key[name] === undefined) note(`has no value for the column ${name}`);
     else if (key[name] === null) note(`is null in the column ${name}`);
   }
   assertFaultless(table.name, faults);

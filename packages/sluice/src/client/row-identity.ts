@@ -50,7 +50,8 @@ function textsOf(
 ): string[] | null {
   const texts: string[] = [];
   for (const [place, column] of columns.entries()) {
-    const value = values[column];
+    // Each object inherits members, such as `constructor`.
+    const value = Object.hasOwn(values, column) ? values[column] : undefined;
     if (value === undefined || value === null || typeof value === 'object') return null;
     const baseType = baseTypeOf(place);
     // The text of an integer is read only if JavaScript has rounded it.

@@ -1,5 +1,5 @@
 /** What the preparation of rows needs of a table, computed once: checks of columns, and the tables of its foreign keys. */
-import type { Column, TableCatalog } from '#targets';
+import type { Column, TableCatalog, UniqueRule } from '#targets';
 import { checkOf, type Check, type ValueFault } from './check-value.ts';
 
 export interface RowTable {
@@ -8,6 +8,8 @@ export interface RowTable {
   readonly columns: ReadonlyMap<string, RowColumn>;
   /** In the order of {@link TableCatalog.key}. */
   readonly key: readonly RowColumn[];
+  /** False: the key is WITHOUT OVERLAPS, an exclusion constraint, by which no upsert can meet rows. */
+  readonly isKeyUnique: boolean;
   /** Columns that a new row must have. */
   readonly required: readonly string[];
   readonly parents: readonly RowParent[];
@@ -50,11 +52,22 @@ export function rowTableOf(catalog: TableCatalog, tables: readonly TableCatalog[
     name: catalog.name,
     columns,
     key: catalog.key.map((name) => columns.get(name)!),
+    isKeyUnique: uniqueRules(catalog).some((rule) => hasColumns(rule, catalog.key)),
     required: catalog.columns.flatMap(({ name, default: filled, identity }) =>
       columns.get(name)!.isRequired && filled === null && identity === null ? [name] : [],
     ),
     parents: parentsOf(catalog, tables),
   };
+}
+
+/** Those that an upsert can meet rows by. */
+export function uniqueRules({ uniques }: TableCatalog): UniqueRule[] {
+  return uniques.filter((rule) => rule.columns !== null && !rule.isPartial && !rule.isDeferrable);
+}
+
+/** Exactly these, in any order. */
+export function hasColumns({ columns }: UniqueRule, names: readonly string[]): boolean {
+  return columns?.length === names.length && names.every((name) => columns.includes(name));
 }
 
 function columnOf(column: Column, place: number, isKey: boolean, mayFill: boolean): RowColumn {
@@ -71,9 +84,10 @@ function columnOf(column: Column, place: number, isKey: boolean, mayFill: boolea
 }
 
 function parentsOf(catalog: TableCatalog, tables: readonly TableCatalog[]): RowParent[] {
-  return catalog.foreignKeys.flatMap(({ table, columns, referencedColumns }): RowParent[] => {
+  return catalog.foreignKeys.flatMap(({ table, columns, referencedColumns, hasPeriod }): RowParent[] => {
     const parent = tables.find(({ name }) => name === table);
-    if (parent === undefined || parent.key.length !== referencedColumns.length) return [];
+    if (parent === undefined || parent.key.length !== referencedColumns.length || hasPeriod === true)
+      return [];
     const places = parent.key.map((name) => referencedColumns.indexOf(name));
     if (places.includes(-1)) return [];
     const typeOf = (key: string): string => parent.columns.find(({ name }) => name === key)?.baseType ?? '';

@@ -129,18 +129,26 @@ function settingsText({ settings = {}, answerTimeoutMs }: SessionSettings, isLoc
 }
 
 /**
- * Restores the planner settings of server, database and role for the rest of the transaction, for statements of other
- * code, such as projections. Each of them ends after 5 s.
+ * Restores the time zone and the order of dates of server, database and role, so that other code stores the times which it
+ * would store without Sluice. Times are still written as ISO 8601, because the driver reads no other form. IntervalStyle stays,
+ * because it decides how intervals are read and written, and the driver reads only those of `postgres`.
  */
-export const foreignPlanning: string = [
+export const foreignTimes = `set local TimeZone to default; set local DateStyle to default; set local DateStyle to 'ISO'`;
+
+/**
+ * Restores these and the planner settings for the rest of the transaction, for statements of other code, such as
+ * projections. Each of them ends after 5 s.
+ */
+export const foreignSettings: string = [
   ...Object.keys(planSettings).map((name) => `set local ${name} to default`),
   `set local statement_timeout to '5s'`,
+  foreignTimes,
 ].join('; ');
 
-/** Undoes {@link foreignPlanning} for later statements of Sluice. */
-export function ownPlanning({ settings = {} }: SessionSettings): string {
+/** Undoes {@link foreignSettings} for later statements of Sluice. */
+export function ownSettings({ settings = {} }: SessionSettings): string {
   const own: Readonly<Record<string, string>> = { ...base, ...settings };
-  return [...Object.keys(planSettings), 'statement_timeout']
+  return [...Object.keys(planSettings), 'statement_timeout', 'TimeZone', 'DateStyle']
     .map((name) => `set local ${name} to ${pg.escapeLiteral(own[name] ?? '')}`)
     .join('; ');
 }

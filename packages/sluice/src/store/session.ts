@@ -23,8 +23,8 @@ import {
   bareBegin,
   beginText,
   explainSettings,
-  foreignPlanning,
-  ownPlanning,
+  foreignSettings,
+  ownSettings,
 } from './session-settings.ts';
 import {
   awaitedOf,
@@ -69,9 +69,9 @@ export class Session {
   /** Number of the transaction at which statements are planned again. */
   #replansAt = replanFactor;
   #sentAt: number | null = null;
-  readonly #ownPlanning: string;
-  /** The transaction has the server's planner settings, because it ran a statement of other code. */
-  #isPlanningForeign = false;
+  readonly #ownSettings: string;
+  /** The transaction has the settings of server, database and role, because it ran a statement of other code. */
+  #isForeign = false;
 
   /** For a client made with `pipeline: true`; `end` closes it or gives it back. */
   constructor(client: pg.ClientBase, end: () => Promise<void>, options: ConnectionOptions) {
@@ -82,7 +82,7 @@ export class Session {
     this.#queries = queriesOf(options.schema);
     this.#isPooled = isTransactionPooled(options.url);
     const own = settingsOf(options);
-    this.#ownPlanning = ownPlanning(own);
+    this.#ownSettings = ownSettings(own);
     if (this.#isPooled) this.#beginText = beginText(own);
     client.on('error', () => this.#ended.abort());
     client.on('end', () => this.#ended.abort());
@@ -132,13 +132,13 @@ export class Session {
   }
 
   /**
-   * Runs one statement of other code, e.g. a projection. The flight first restores the planner settings of server,
+   * Runs one statement of other code, e.g. a projection. The flight first restores some settings of server,
    * database and role; the next statement of Sluice sets its own again. Throws {@link DatabaseError}.
    * @param name Prepares the text for the session under this name, which belongs to it alone. @default not prepared
    */
   async query(text: string, values: readonly unknown[] = [], name?: string): Promise<Row[]> {
-    const planning = this.#isPlanningForeign ? null : this.#client.query(foreignPlanning);
-    this.#isPlanningForeign = true;
+    const settings = this.#isForeign ? null : this.#client.query(foreignSettings);
+    this.#isForeign = true;
     try {
       const isPrepared = name !== undefined && keepsStatements(this.#options.url);
       // In the extended protocol a text is one statement, so none can end the transaction and go on.
@@ -148,7 +148,7 @@ export class Session {
         values: Array.from(values),
         queryMode: 'extended',
       };
-      const [result] = await Promise.all([this.#client.query<Row>(config), planning]);
+      const [result] = await Promise.all([this.#client.query<Row>(config), settings]);
       return result.rows;
     } catch (error) {
       throw this.#reduce(error, null);
@@ -224,13 +224,14 @@ export class Session {
   ): Promise<pg.QueryResult<Row>> {
     const bare = statement === 'begin' ? this.#begin() : bareStatements[statement];
     if (bare !== undefined) {
-      if (isBoundary(statement)) this.#isPlanningForeign = false;
+      // The times of other code are not undone, because nothing of Sluice reads or writes a time before the transaction ends.
+      if (isBoundary(statement)) this.#isForeign = false;
       return this.#client.query<Row>(bare);
     }
-    if (this.#isPlanningForeign) {
-      this.#isPlanningForeign = false;
+    if (this.#isForeign) {
+      this.#isForeign = false;
       // An error here also fails the next statement.
-      this.#client.query(this.#ownPlanning).catch(() => undefined);
+      this.#client.query(this.#ownSettings).catch(() => undefined);
     }
     const { name, text } = this.#queries.get(statement) ?? query(statement);
     const config = keepsStatements(this.#options.url) ? { name, text, values } : { text, values };

@@ -1,10 +1,10 @@
 /** A named statement of a flight: whether it needs a transaction, and which answers of a flight are awaited. */
 import type pg from 'pg';
 import { DatabaseError } from './database-error.ts';
-import { bareBegin } from './session-settings.ts';
+import { bareBegin, foreignTimes } from './session-settings.ts';
 
 export interface Statement {
-  /** Name of a query in sql/queries, or `begin`, `commit`, `rollback`. */
+  /** Name of a query in sql/queries, or of one of {@link bareStatements}. */
   name: string;
   values?: readonly unknown[];
   /** A failure of this statement has no effect on others: for hints after a COMMIT. @default false */
@@ -43,13 +43,15 @@ export const bareStatements: Readonly<Record<string, string>> = {
   begin: bareBegin,
   commit: 'commit',
   rollback: 'rollback',
-  // Checks deferred constraints of tables outside of Sluice, so that their errors are told from those of the COMMIT.
-  check_constraints: 'set constraints all immediate',
+  foreign_times: foreignTimes,
+  // Checks deferred constraints of tables outside of Sluice, so that their errors are told from those of the COMMIT. Deferred
+  // triggers are other code, too.
+  check_constraints: `${foreignTimes}; set constraints all immediate`,
 };
 
 /** Whether a statement begins or ends a transaction. */
 export function isBoundary(name: string): boolean {
-  return name in bareStatements && name !== 'check_constraints';
+  return name === 'begin' || name === 'commit' || name === 'rollback';
 }
 
 /** Whether settings are needed, which exist in a transaction only. Only hints, whose answers are not awaited, go without. */

@@ -6,6 +6,8 @@ export interface Column {
   type: string;
   /** `typname` of the type, or of the base type of a domain: `numeric`, `timestamptz`, `mood`, `_int4`. */
   baseType: string;
+  /** The base type as a statement names it, with a precision and without a length: `numeric(8,2)`, `bpchar`, `public.mood`. @default type */
+  bareType?: string;
   /** `typcategory`: `N` numbers, `S` strings, `D` dates and times, `B` boolean, `A` arrays, `E` enums, `C` composite, `U` others. */
   category: string;
   /** Greatest number of characters, of `varchar(n)` and `char(n)`. */
@@ -50,6 +52,8 @@ export interface ForeignKey {
   match: 's' | 'f';
   /** It is checked at the end of the transaction. @default false */
   isDeferred?: boolean;
+  /** Its last column is a PERIOD: the ranges of several parents together may cover that of the row. @default false */
+  hasPeriod?: boolean;
 }
 
 export interface TableCatalog {

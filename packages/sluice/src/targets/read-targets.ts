@@ -51,6 +51,12 @@ export async function assertFunctions(database: Reader, names: readonly string[]
       throw invalidTarget(
         `function ${name}(jsonb) does not return a set: it must return one row for each write`,
       );
+    if (row['returns_void'] === true)
+      throw invalidTarget(`function ${name}(jsonb) returns void: it must return one row for each write`);
+    if (row['is_ambiguous'] === true)
+      throw invalidTarget(
+        `function ${name}(jsonb) has another form, which also takes one jsonb because of its defaults: rename one of them`,
+      );
   }
 }
 

@@ -202,7 +202,7 @@ class WriterProcess implements Writer {
   }
 
   #sessionOptions(watch: NeighbourWatch, settle: SettleOptions): LaneSessionOptions {
-    const { url, schema, applicationName, lanes, spread, observer } = this.#options;
+    const { url, schema, applicationName, lanes, spread, gatheringTrial, observer } = this.#options;
     const log = this.#log;
     return {
       connection: { url, schema, applicationName },
@@ -213,6 +213,7 @@ class WriterProcess implements Writer {
       batchWritesMax: this.#options.batchWritesMax ?? defaults.batchWritesMax,
       pollIntervalMs: this.#options.pollIntervalMs ?? defaults.pollIntervalMs,
       settle,
+      gatheringTrial,
       isListening: () => this.#listener.isListening,
       isHearing: () => this.#listener.isHearing,
       isDeaf: () => this.#listener.isDeaf,

@@ -81,7 +81,8 @@ export class Elector {
     if (led.length > share) await this.leave(led.slice(share));
     let hasNew = false;
     if (led.length < share && !isDraining) {
-      const taken = new Set(row?.['led_lanes'] as number[]);
+      const [read] = await this.#session.run('readTakenLanes', [ownership.isLease]);
+      const taken = new Set(read?.['lanes'] as number[]);
       const free = Array.from({ length: this.#options.lanes }, (_, lane) => lane).filter(
         (lane) => !taken.has(lane),
       );

@@ -1,6 +1,6 @@
 /** The options of a session that leads lanes, its callbacks, and the settings of its connection. */
 import type { BatchReport, SettleOptions } from '#batch';
-import type { OwnershipForm, Spread } from '#protocol';
+import type { GatheringTrial, OwnershipForm, Spread } from '#protocol';
 import type { ConnectionOptions, DatabaseError } from '#store';
 import type { WokenBy } from './observer.ts';
 import type { FindBlocker } from './watch-wait.ts';
@@ -15,6 +15,7 @@ export interface LaneSessionOptions {
   /** Longest rest, in milliseconds; the heartbeat sets a limit of its own. */
   pollIntervalMs: number;
   settle: SettleOptions;
+  gatheringTrial?: GatheringTrial | undefined;
   /** Whether hints arrive; without them, a rest starts only after an empty read. */
   isListening: () => boolean;
   /** Whether the hints of all its lanes arrive; those that came before their LISTEN are not missed. */

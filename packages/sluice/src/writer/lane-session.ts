@@ -23,13 +23,14 @@ interface Leadership {
 
 export class LaneSession {
   readonly #options: LaneSessionOptions;
-  readonly #wakeups = new Wakeups();
+  readonly #wakeups: Wakeups;
   #isStopping = false;
   #running: Promise<void> | null = null;
   #leadership: Leadership | null = null;
 
   constructor(options: LaneSessionOptions) {
     this.#options = options;
+    this.#wakeups = new Wakeups(options.gatheringTrial);
   }
 
   get lanes(): number[] {

@@ -2,7 +2,7 @@
  * Decides when a session that leads lanes works: on hints, and at each heartbeat. A limit on useless work stops a
  * flood of hints. No hint is dropped: at the limit, hints wait together for the next allowed work.
  */
-import { Allowance, Gathering, type AllowanceOptions } from '#protocol';
+import { Allowance, Gathering, type AllowanceOptions, type GatheringTrial } from '#protocol';
 
 /** Hints of one kind, and the limit on the useless work that they cause. */
 export class Hints {
@@ -59,15 +59,21 @@ export class Hints {
 export class Wakeups {
   readonly #rouser = (): void => this.#rouse();
   /** Gathering of batches. */
-  readonly gathering = new Gathering({ worthWrites: 4, enoughWrites: 128, intervalMsMax: 50 });
+  readonly gathering: Gathering;
   /** Reads of the intake. In ordinary traffic, about every second read finds nothing, and each useful one pays for it. */
-  readonly reads = new Hints({ burst: 25, perSecond: 50 }, this.#rouser, this.gathering);
+  readonly reads: Hints;
   /** Reads of what blocked writes await. */
   readonly looks = new Hints({ burst: 25, perSecond: 50 }, this.#rouser);
   /** Lanes may be free, so the next heartbeat is due earlier. */
   readonly heartbeats = new Hints({ burst: 3, perSecond: 8 }, this.#rouser);
   #rouse: () => void = () => undefined;
   #nextHeartbeat = 0;
+
+  /** @param trial Of the gathering. @default one for this session */
+  constructor(trial?: GatheringTrial) {
+    this.gathering = new Gathering({ worthWrites: 4, enoughWrites: 128, intervalMsMax: 50, trial });
+    this.reads = new Hints({ burst: 25, perSecond: 50 }, this.#rouser, this.gathering);
+  }
 
   /** Whether it is time for a heartbeat, which then starts. */
   takeHeartbeat(): boolean {

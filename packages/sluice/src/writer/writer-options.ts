@@ -1,7 +1,7 @@
 /** The options of a writer, and its interface. */
 import type { Projection } from '#batch';
 import type { Model } from '#model';
-import type { GatheringState, OwnershipForm, Spread, WriterTunable } from '#protocol';
+import type { GatheringState, GatheringTrial, OwnershipForm, Spread, WriterTunable } from '#protocol';
 import type { TargetDefinition } from '#targets';
 import type { Logger } from 'pino';
 import type { WriterObserver } from './observer.ts';
@@ -29,6 +29,8 @@ export interface WriterOptions extends Partial<Record<WriterTunable, number>> {
   /** Shown in pg_stat_activity. @default 'sluice writer', for another schema with its name */
   applicationName?: string;
   logger?: Logger;
+  /** For its batches. The data stores of one process share it. @default each session has its own */
+  gatheringTrial?: GatheringTrial | undefined;
   /** Receives each batch, for metrics. */
   observer?: WriterObserver;
 }

@@ -5,10 +5,11 @@ import type { Values } from '../config/setting.ts';
 import { durationWithDefault } from '../config/setting-forms.ts';
 import { tellLockWait } from './lock-wait-flag.ts';
 import { counted } from '../operate/text.ts';
-import { printJson, printLine } from '../process/output.ts';
+import { complain, printJson, printLine } from '../process/output.ts';
 import { ProgressLine } from '../process/progress-line.ts';
 import { awaitStopRequest } from '../process/stop-request.ts';
-import { giveBack, moveStore } from '../stores/move-store.ts';
+import { giveBack } from '../stores/give-back.ts';
+import { moveStore } from '../stores/move-store.ts';
 import type { StoreEntry } from '../stores/store-entry.ts';
 import { assertNoClash, readEachStore, readEntries, storesOf } from '../stores/stores-file.ts';
 import { createCommand } from './command.ts';
@@ -93,7 +94,7 @@ async function run(
   if (to.server === from.server && to.database === from.database) throw refusal('it is there already');
   const stop = awaitStopRequest();
   const line = new ProgressLine();
-  const { tables, heldMs } = await moveStore({
+  const { tables, heldMs, isNotedAtSource } = await moveStore({
     file,
     from,
     to,
@@ -113,7 +114,11 @@ async function run(
       line.show(() => `${name}: table ${done + 1} of ${count}, ${table}: ${Math.round(bytes / 1e5) / 10} MB`),
   }).finally(() => line.clear());
   const rows = tables.reduce((sum, each) => sum + each.rows, 0);
-  if (isJson) return printJson({ store: name, isMoved: true, rows, heldMs, tables });
+  if (!isNotedAtSource)
+    complain(
+      `${name}: could not note at the source that the store has moved: do not use --abort with an old copy of the stores file`,
+    );
+  if (isJson) return printJson({ store: name, isMoved: true, rows, heldMs, isNotedAtSource, tables });
   printLine(
     `${name}: moved ${counted(rows, 'row')}; its requests were held back for ${(heldMs / 1000).toFixed(1)} s`,
   );

@@ -3,7 +3,7 @@ import type { ApiLimits, HttpServer } from '#api';
 import type { NodeMetrics } from '#metrics';
 import type { Projection } from 'sluice/internal/batch';
 import type { SluiceClient } from 'sluice/internal/client';
-import { apiTunables, clientTunables, pickTunables } from 'sluice/internal/protocol';
+import { apiTunables, clientTunables, GatheringTrial, pickTunables } from 'sluice/internal/protocol';
 import type { Model } from 'sluice/model';
 import type { Logger } from 'pino';
 import { openAuth } from '../config/auth-settings.ts';
@@ -34,6 +34,8 @@ export interface SharedByNodes {
   tls: { cert: string; key: string } | undefined;
   logger: Logger;
   limits: ApiLimits;
+  /** Of all data stores; `undefined`: the process has one store. */
+  gatheringTrial: GatheringTrial | undefined;
   modules: NodeModules;
 }
 
@@ -73,13 +75,14 @@ export async function prepareNodes(values: ApiValues): Promise<SharedByNodes> {
   const projections = await projectionsOf(model, values.projectionModules);
   const limits = pickTunables(apiTunables, values) as ApiLimits;
   const logger = createLogger(values.logLevel, { process: 'api' });
-  return { model, projections, tls, logger, limits, modules };
+  const gatheringTrial = values.stores === undefined ? undefined : new GatheringTrial();
+  return { model, projections, tls, logger, limits, gatheringTrial, modules };
 }
 
 /** Does not connect yet. @throws {SluiceError} `configuration_invalid` */
 export async function openNode(
   values: ApiValues,
-  { model, projections, tls, logger, limits, modules }: SharedByNodes,
+  { model, projections, tls, logger, limits, gatheringTrial, modules }: SharedByNodes,
   { listenUrl, operatorUrl, store, hosts = [], ...place }: NodePlace,
 ): Promise<OpenNode> {
   const { mode } = values;
@@ -97,6 +100,7 @@ export async function openNode(
     projections,
     store,
     logger,
+    gatheringTrial,
     observer: metrics.observer,
   });
   metrics.watch(() => client.usage());

@@ -1,7 +1,7 @@
 /** One writer on one database, with its metrics. A process has one, or one for each open store. */
 import type { WriterMetrics } from '#metrics';
 import type { Projection } from 'sluice/internal/batch';
-import { pickTunables, writerTunables } from 'sluice/internal/protocol';
+import { GatheringTrial, pickTunables, writerTunables } from 'sluice/internal/protocol';
 import type { Writer } from 'sluice/internal/writer';
 import type { Model } from 'sluice/model';
 import type { Logger } from 'pino';
@@ -24,6 +24,8 @@ export interface SharedByWriters {
   model: Model;
   projections: Projection[];
   logger: Logger;
+  /** Of all data stores; `undefined`: the process has one store. */
+  gatheringTrial: GatheringTrial | undefined;
   modules: Awaited<ReturnType<typeof loadModules>>;
 }
 
@@ -52,13 +54,15 @@ export async function prepareWriters(values: WriterValues): Promise<SharedByWrit
   const model = await readModelFiles(values.model, values.referentialIdLayout);
   const modules = await loadModules();
   const logger = createLogger(values.logLevel, { process: 'writer' });
-  return { model, projections: await projectionsOf(model, values.projectionModules), logger, modules };
+  const projections = await projectionsOf(model, values.projectionModules);
+  const gatheringTrial = values.stores === undefined ? undefined : new GatheringTrial();
+  return { model, projections, logger, gatheringTrial, modules };
 }
 
 /** Does not connect yet. */
 export function openWriter(
   values: WriterValues,
-  { model, projections, logger, modules }: SharedByWriters,
+  { model, projections, logger, gatheringTrial, modules }: SharedByWriters,
   { listenUrl, store, ...place }: WriterPlace,
 ): OpenWriter {
   const metrics =
@@ -74,6 +78,7 @@ export function openWriter(
     targets: values.targets,
     projections,
     logger,
+    gatheringTrial,
     ...(metrics === null ? {} : { observer: metrics.observer }),
   });
   metrics?.watch(() => writer.status());

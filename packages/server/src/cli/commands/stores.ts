@@ -5,9 +5,10 @@ import { redactUrl } from '../config/database-url.ts';
 import { assertNoPassword } from '../config/assert-no-password.ts';
 import { attentionExitCode } from '../operate/exit-codes.ts';
 import { tableLines } from '../operate/text.ts';
-import { printJson, printLine } from '../process/output.ts';
+import { complain, printJson, printLine } from '../process/output.ts';
 import { checkEach } from '../stores/check-stores.ts';
 import { editStores } from '../stores/edit-stores.ts';
+import { hasWork } from '../stores/server-watch.ts';
 import { assertNoClash, readEachStore, readStores } from '../stores/stores-file.ts';
 import { createCommand } from './command.ts';
 import { moveStoreCommand } from './move-store.ts';
@@ -83,18 +84,24 @@ const removeStore = () =>
   createCommand({
     name: 'remove',
     summary: 'remove a store from the file',
-    description: `Removes a store from the stores file. Its database does not change. ${reload}`,
-    settings,
+    description: `Removes a store from the stores file. Its database does not change. Warns if writes still wait there. ${reload}`,
+    settings: { ...settings, databaseCa, databaseCert, databaseKey },
     servesStores: true,
     extend: (command) => command.argument('<name>', 'the store'),
-    async run({ stores: file }, flags, [name = '']) {
+    async run({ stores: file, databaseCa: ca, databaseCert: cert, databaseKey: key }, flags, [name = '']) {
+      const store = readEachStore(file ?? '', { tls: { ca, cert, key } }).get(name);
       await editStores(file ?? '', (entries) => {
         if (!Object.hasOwn(entries, name))
           throw refusal(`Cannot remove the store: the file has no store of this name: ${name}`);
         const { [name]: _, ...others } = entries;
         return others;
       });
-      if (flags['json'] === true) return printJson({ removed: name });
+      // A store that cannot be used, or is lost, can be removed all the same.
+      const isKnown = store !== undefined && !(store instanceof SluiceError);
+      const writesWait = isKnown ? await hasWork(store).catch(() => null) : null;
+      if (writesWait === true)
+        complain(`Writes still wait in ${name}: no writer settles them until the file has the store again`);
+      if (flags['json'] === true) return printJson({ removed: name, writesWait });
       printLine(`Removed ${name}. ${reload}`);
     },
   });
@@ -142,7 +149,7 @@ const checkStores = () =>
     summary: 'connect to the stores, and show whether each is usable',
     description:
       'Connects to each store, or to the named one, and shows whether it answers and the version of its schema. A store is ' +
-      'not usable if it is read-only, if a move has closed it, if its URLs lead to different databases, or if another store ' +
+      'not usable if it is read-only, if it is being moved or a move has closed it, if its URLs lead to different databases, or if another store ' +
       'has the same database and schema.\n\n' +
       'Exits with 0 if all are usable, with 5 if one is not.',
     settings: { ...settings, databaseCa, databaseCert, databaseKey },
@@ -150,10 +157,9 @@ const checkStores = () =>
     extend: (command) => command.argument('[name]', 'name of the store (default: all)'),
     async run({ stores: file, databaseCa: ca, databaseCert: cert, databaseKey: key }, flags, [name]) {
       const stores = readEachStore(file ?? '', { tls: { ca, cert, key } });
-      const named = [...stores].filter(([each]) => name === undefined || each === name);
-      if (name !== undefined && named.length === 0)
+      if (name !== undefined && !stores.has(name))
         throw refusal(`Cannot check the store: the file has no store of this name: ${name}`);
-      const all = await checkEach(new Map(named));
+      const all = await checkEach(stores, name);
       if (flags['json'] === true) printJson({ stores: all });
       else for (const { store, says } of all) printLine(`${store}: ${says}`);
       if (all.some(({ isReady }) => !isReady)) process.exitCode = attentionExitCode;

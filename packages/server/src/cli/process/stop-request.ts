@@ -3,6 +3,7 @@
  * the process that started it. If a supervisor asked for it, also the end of standard input, which comes when the
  * supervisor was killed. The first request lets work finish; a second signal ends the process immediately.
  */
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { complain } from './output.ts';
 import { isUnderNohup, watchParent } from './parent-watch.ts';
 
@@ -26,19 +27,27 @@ export interface StopRequestOptions {
 /** npm passes Ctrl-C on although the terminal has sent it; a signal within this time is the same request. */
 const sameRequestMs = 500;
 
-/** Stop requests of this process so far. */
-let stopRequests = 0;
+interface Series {
+  isStopped: boolean;
+}
 
-export const countStopRequests = (): number => stopRequests;
+const seriesOfWork = new AsyncLocalStorage<Series>();
+
+/** Within `work`, a request to stop also concerns each later `awaitStopRequest`: a command that has not begun to wait. */
+export function inSeries<T>(work: (series: Readonly<Series>) => Promise<T>): Promise<T> {
+  const series = { isStopped: false };
+  return seriesOfWork.run(series, () => work(series));
+}
 
 export function awaitStopRequest(options: StopRequestOptions = {}): StopRequest {
   const stopping = new AbortController();
+  const series = seriesOfWork.getStore();
   let requestedAt = 0;
   const requested = new Promise<void>((resolve) => {
     const request = (signal: NodeJS.Signals | null): void => {
       if (!stopping.signal.aborted) {
         requestedAt = performance.now();
-        stopRequests += 1;
+        if (series !== undefined) series.isStopped = true;
         stopping.abort();
         resolve();
       } else if (signal !== null && performance.now() - requestedAt > sameRequestMs) {
@@ -46,6 +55,7 @@ export function awaitStopRequest(options: StopRequestOptions = {}): StopRequest 
         process.exit(signal === 'SIGINT' ? 130 : 143);
       }
     };
+    if (series?.isStopped === true) request(null);
     process.on('SIGTERM', request);
     process.on('SIGINT', request);
     process.on('SIGHUP', options.onHangUp ?? (isUnderNohup() ? () => undefined : request));

@@ -1,7 +1,6 @@
 /** Whether a data store can be moved: what a move would break is refused before anything changes. */
 import { SluiceError } from 'sluice/internal/protocol';
 import type { Database } from 'sluice/internal/store';
-import type { Store } from './stores-file.ts';
 
 /** Only the owner may close the tables to writes, and open them again. @throws {SluiceError} for another role */
 export async function assertOwner(source: Database): Promise<void> {
@@ -13,12 +12,12 @@ export async function assertOwner(source: Database): Promise<void> {
 }
 
 /** A failure would open the source, so a source that another move has closed stays as it is. @throws {SluiceError} */
-export async function assertOpen(source: Database, { isMoving }: Store): Promise<void> {
+export async function assertOpen(source: Database): Promise<void> {
   const [row] = await source.run('readLeaving');
   const leftAt = row?.['left_at'] as string | null;
   if (leftAt !== null) throw moveRefusal(`it moved away from there at ${leftAt}: ${takeNewFile}`);
   const fenced = await source.run('listFencedTables');
-  if (fenced.length > 0 && !isMoving)
+  if (fenced.length > 0)
     throw moveRefusal(
       `a move has closed its tables. If that was killed, run it with --abort; else ${takeNewFile}`,
     );

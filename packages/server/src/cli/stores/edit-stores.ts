@@ -39,7 +39,12 @@ export async function editStores(
   try {
     // Only now, because another command may have made the file.
     const isThere = existsSync(file);
-    const entries = change(isThere ? readEntries(file) : {});
+    const known = isThere ? readEntries(file) : {};
+    const entries = change(known);
+    if (entries === known) {
+      await handle.close();
+      return await rm(draft, { force: true });
+    }
     checkEntries(entries, file);
     await handle.writeFile(`${JSON.stringify({ stores: entries }, null, 2)}\n`);
     if (isThere) await keepAccess(handle, file);

@@ -4,28 +4,27 @@
  * leaves the store where it was.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { checkRows, listLanes, pauseLanes, resumeLanes } from 'sluice/operator';
+import { checkRows, listLanes, pauseLanes } from 'sluice/operator';
 import { SluiceError } from 'sluice/internal/protocol';
 import {
   fenceStore,
   migrate,
   StoreCopy,
-  unfenceStore,
   type CopiedTable,
   type CopyProgress,
   type Database,
-  type LockWaitOptions,
 } from 'sluice/internal/store';
 import { counted } from '../operate/text.ts';
 import { actor } from '../process/actor.ts';
 import { assertOpen, assertOwner, moveRefusal, refuseOutsiders } from './can-move.ts';
 import { editEntry } from './edit-stores.ts';
+import { giveBack, isPausedByMove, pausedBy, type GiveBackOptions } from './give-back.ts';
 import { openInNodes } from './node-sessions.ts';
 import { openBriefly } from './server-watch.ts';
 import type { StoreEntry } from './store-entry.ts';
 import type { Store } from './stores-file.ts';
 
-export interface MoveOptions {
+export interface MoveOptions extends Omit<GiveBackOptions, 'isAlone'> {
   file: string;
   from: Store;
   to: Store;
@@ -37,10 +36,6 @@ export interface MoveOptions {
   fileReadMs: number;
   onStep: (step: string) => void;
   onProgress: (progress: CopyProgress) => void;
-  /** Longest wait for another command that edits the stores file. @default 5000 */
-  editWaitMs?: number | undefined;
-  /** Receives the sessions whose locks keep the source closed. */
-  onWait?: LockWaitOptions['onWait'] | undefined;
   signal: AbortSignal;
 }
 
@@ -48,11 +43,9 @@ export interface MoveReport {
   tables: CopiedTable[];
   /** Longest wait of the store's requests, in milliseconds, without the time for reading the file again. */
   heldMs: number;
+  /** False: the source cannot refuse `--abort` with an old copy of the stores file. */
+  isNotedAtSource: boolean;
 }
-
-/** The reason of the pause, so that only lanes paused by this move are resumed. */
-const pausedBy = (): string => `${actor()} (sluice stores move)`;
-const isPausedByMove = (name: string | null): boolean => name?.endsWith('(sluice stores move)') === true;
 
 const lookMs = 100;
 /** Waiting writes are settled before the copy; if nothing is settled for this long, they move along. */
@@ -65,7 +58,7 @@ export async function moveStore(options: MoveOptions): Promise<MoveReport> {
   const source = openBriefly(from);
   try {
     await assertOwner(source);
-    await assertOpen(source, from);
+    await assertOpen(source);
     await refuseOutsiders(source);
     return await moveAlone(options, source);
   } finally {
@@ -82,6 +75,8 @@ async function moveAlone(options: MoveOptions, source: Database): Promise<MoveRe
   const stop = (): void => void (stopped = copy.stop());
   signal.addEventListener('abort', stop);
   try {
+    // Another move may have ended between the first check and the lock of the copy.
+    await assertOpen(source);
     return await moveHeld(options, source, copy);
   } finally {
     signal.removeEventListener('abort', stop);
@@ -115,8 +110,8 @@ async function moveHeld(options: MoveOptions, source: Database, copy: StoreCopy)
       throw moveRefusal('somebody has changed it in the stores file meanwhile');
     };
     await editEntry(file, name, moved, { waitMs: editWaitMs, beforeSave });
-    await noteLeaving(source, from, onStep);
-    return { tables, heldMs: Math.round(performance.now() - heldAt) };
+    const isNotedAtSource = await noteLeaving(source, from);
+    return { tables, heldMs: Math.round(performance.now() - heldAt), isNotedAtSource };
   } catch (error) {
     // Its locks would keep the source closed.
     await copy.rollBack();
@@ -153,43 +148,13 @@ async function copyWhole(
 }
 
 /** `--abort` with an old copy of the stores file would open the source, and then two databases would take writes of the store. */
-async function noteLeaving(source: Database, { name }: Store, onStep: MoveOptions['onStep']): Promise<void> {
+async function noteLeaving(source: Database, { name }: Store): Promise<boolean> {
   try {
     await source.run('recordAction', ['leave', actor(), `store ${name}`, [], null]);
+    return true;
   } catch {
-    onStep('could not note at the source that it has moved: do not use --abort with an old copy of the file');
+    return false;
   }
-}
-
-export interface GiveBackOptions extends Pick<MoveOptions, 'onWait' | 'editWaitMs'> {
-  /** Refuses if another command moves the store. @default false */
-  isAlone?: boolean;
-}
-
-/** Opens the source again after an unfinished move. @throws {SluiceError} if another command moves it now */
-export async function giveBack(
-  file: string,
-  from: Store,
-  { isAlone = false, onWait, editWaitMs }: GiveBackOptions,
-): Promise<void> {
-  await unfenceStore(from, { isAlone, ...(onWait === undefined ? {} : { onWait }) });
-  const source = openBriefly(from);
-  try {
-    const paused = (await listLanes(source)).filter((lane) => isPausedByMove(lane.pausedBy));
-    if (paused.length > 0)
-      await resumeLanes(
-        source,
-        paused.map(({ lane }) => lane),
-        pausedBy(),
-      );
-  } finally {
-    await source.close();
-  }
-  const opened = (entry: StoreEntry | undefined): StoreEntry | undefined => {
-    const { moving: _, ...others } = entry ?? {};
-    return entry === undefined ? undefined : others;
-  };
-  await editEntry(file, from.name, opened, { waitMs: editWaitMs });
 }
 
 const marked =

@@ -3,7 +3,7 @@ import { SluiceError } from 'sluice/internal/protocol';
 import type { DatabaseValues } from '../config/database-url.ts';
 import { inStore, printJson, printLine } from '../process/output.ts';
 import { reportError } from '../process/report-error.ts';
-import { countStopRequests } from '../process/stop-request.ts';
+import { inSeries } from '../process/stop-request.ts';
 import { readEachStore, type Store } from './stores-file.ts';
 
 export interface StoreChoice {
@@ -28,7 +28,7 @@ export function assertChoice(
   if (isAll && flags['watch'] === true) refuse('--watch');
 }
 
-/** Of a command that was stopped before it ran in every store. */
+/** Of a command that was stopped, even in the last store. */
 const stoppedExitCode = 130;
 
 /**
@@ -46,21 +46,22 @@ export async function runInStores<V extends DatabaseValues & { stores?: string |
   if (!choice.isAll) return run(valuesIn(values, chosen(stores, choice.store, file)));
   const codes = new Map<string, number>();
   const waiting = [...stores];
-  const requestsBefore = countStopRequests();
-  const isStopped = (): boolean => countStopRequests() > requestsBefore;
-  const work = async (): Promise<void> => {
-    while (!isStopped()) {
-      const next = waiting.shift();
-      if (next === undefined) break;
-      const [name, store] = next;
-      const runInIt = async (): Promise<void> => run(valuesIn(values, usable(store)));
-      codes.set(name, await inStore(name, () => codeOf(runInIt, choice.isJson)));
-    }
-  };
-  await Promise.all(Array.from({ length: choice.atOnce }, work));
+  const isStopped = await inSeries(async (series) => {
+    const work = async (): Promise<void> => {
+      while (!series.isStopped) {
+        const next = waiting.shift();
+        if (next === undefined) break;
+        const [name, store] = next;
+        const runInIt = async (): Promise<void> => run(valuesIn(values, usable(store)));
+        codes.set(name, await inStore(name, () => codeOf(runInIt, choice.isJson)));
+      }
+    };
+    await Promise.all(Array.from({ length: choice.atOnce }, work));
+    return series.isStopped;
+  });
   // A command that stops at a request stops only its work in one store.
   for (const [name] of waiting) codes.set(name, stoppedExitCode);
-  summarize(codes, choice.isJson);
+  summarize(codes, { isJson: choice.isJson, isStopped });
 }
 
 /** @throws {SluiceError} `configuration_invalid` */
@@ -105,9 +106,12 @@ async function codeOf(work: () => Promise<void>, isJson: boolean): Promise<numbe
   }
 }
 
-function summarize(codes: ReadonlyMap<string, number>, isJson: boolean): void {
+function summarize(
+  codes: ReadonlyMap<string, number>,
+  { isJson, isStopped }: { isJson: boolean; isStopped: boolean },
+): void {
   const others = [...codes].filter(([, code]) => code !== 0);
-  process.exitCode = Math.max(0, ...codes.values());
+  process.exitCode = Math.max(isStopped ? stoppedExitCode : 0, ...codes.values());
   const well = codes.size - others.length;
   if (isJson) return printJson({ stores: codes.size, endedWith0: well, others: Object.fromEntries(others) });
   const told = others.map(([name, code]) => `, ${name} with ${code}`).join('');

@@ -139,7 +139,7 @@ export class StoreHost<T extends Opened> {
       const log = logger.child({ store: store.name });
       const failures = new FailureLog(log);
       const onError = (error: unknown, doing: string): void => failures.note(error, doing);
-      const makeRoom = (): Promise<void> => this.#makeRoom();
+      const makeRoom = (): Promise<void> => this.#makeRoom(store.name);
       const inTurn = (work: () => Promise<T>): Promise<T> => this.#turns.run(store.server, work);
       const slot = new StoreSlot({ store, inTurn, open: () => open(store, log), idleMs, makeRoom, onError });
       if (holdsMoving && store.isMoving) slot.hold();
@@ -148,15 +148,15 @@ export class StoreHost<T extends Opened> {
   }
 
   /** @throws {SluiceError} `overloaded` if all open stores are in use */
-  async #makeRoom(): Promise<void> {
+  async #makeRoom(name: string): Promise<void> {
     const { openMax } = this.#options;
-    const placesTaken = (): number => [...this.#slots.values()].filter(({ takesPlace }) => takesPlace).length;
-    // The store that is being opened is counted. Those that wait for their turn are not: with a server that does not
-    // answer, they would keep out the stores of other servers.
-    while (placesTaken() > openMax) {
+    const others = (): number =>
+      [...this.#slots.values()].filter(({ takesPlace, store }) => takesPlace && store.name !== name).length;
+    while (others() >= openMax) {
       const byUse = [...this.#slots.values()].sort((one, other) => one.usedAt - other.usedAt);
       let isRoom = false;
-      for (const slot of byUse) if (!isRoom) isRoom = await slot.closeIfIdle(unusedMs);
+      for (const slot of byUse)
+        if (!isRoom) isRoom = await slot.closeIfIdle({ idleMs: unusedMs, isForPlace: true });
       if (!isRoom) throw new SluiceError('overloaded', undefined, { retryAfterSeconds: 1 });
     }
   }

@@ -9,7 +9,7 @@ import type { Store } from './stores-file.ts';
 
 /** An open store of a process. */
 export interface Opened {
-  /** Work is left that a close would interrupt or delay. If it throws, the store is closed. */
+  /** Work is left that a close would interrupt or delay. If it throws, the store is open until another needs its place. */
   isBusy(): boolean | Promise<boolean>;
   /** Finishes work under way, within a limited time. */
   close(): Promise<void>;
@@ -22,7 +22,10 @@ export interface StoreSlotOptions<T> {
   open: () => Promise<T>;
   /** Milliseconds without use after which it is closed. */
   idleMs: number;
-  /** Called before `open`. @throws {SluiceError} `overloaded` if another store cannot be open now */
+  /**
+   * Called before `open`, and again after it, because other stores open meanwhile.
+   * @throws {SluiceError} `overloaded` if another store cannot be open now
+   */
   makeRoom: () => Promise<void>;
   onError: (error: unknown, doing: string) => void;
 }
@@ -42,8 +45,8 @@ export class StoreSlot<T extends Opened> {
   readonly #options: StoreSlotOptions<T>;
   #opened: T | null = null;
   #opening: SharedWait<T> | null = null;
-  /** Its turn to open has come. */
-  #isBeginning = false;
+  /** It has its connections, and other stores are closed for them. */
+  #isPlaced = false;
   #closing: Promise<void> | null = null;
   #users = 0;
   /** Of the users. */
@@ -66,9 +69,9 @@ export class StoreSlot<T extends Opened> {
     return this.#opening === null ? 'asleep' : 'opening';
   }
 
-  /** Whether it has connections, or will have. Without a turn to open it has none. */
+  /** Whether it counts as open. A store that opens does not: with a server that does not answer, that takes long. */
   get takesPlace(): boolean {
-    return this.#opened !== null || this.#isBeginning;
+    return this.#opened !== null || this.#isPlaced;
   }
 
   get opened(): T | null {
@@ -148,10 +151,9 @@ export class StoreSlot<T extends Opened> {
     await this.#closing;
     try {
       const opened = await this.#options.inTurn(async () => {
-        this.#isBeginning = true;
         await this.#options.makeRoom();
         if (this.#hold !== null || this.#isRetired) throw new Outdated();
-        return this.#options.open();
+        return this.#place(await this.#options.open());
       });
       this.#failure = null;
       this.#usedAt = performance.now();
@@ -166,20 +168,36 @@ export class StoreSlot<T extends Opened> {
       this.#failure = { error, until: performance.now() + retryMs };
       throw error;
     } finally {
-      this.#isBeginning = false;
+      this.#isPlaced = false;
     }
   }
 
-  /** Closes it if it was unused for long enough and has no work left. Returns whether it did. */
-  async closeIfIdle(idleMs: number = this.#options.idleMs): Promise<boolean> {
+  /** @throws {SluiceError} `overloaded` if others have taken the last place while it opened */
+  async #place(opened: T): Promise<T> {
+    this.#isPlaced = true;
+    try {
+      await this.#options.makeRoom();
+      return opened;
+    } catch (error) {
+      await opened.close().catch((failure: unknown) => this.#options.onError(failure, 'close the store'));
+      throw error;
+    }
+  }
+
+  /**
+   * Closes it if it was unused for long enough and has no work left. Returns whether it did.
+   * @param options.isForPlace Another store needs its place.
+   */
+  async closeIfIdle({ idleMs = this.#options.idleMs, isForPlace = false } = {}): Promise<boolean> {
     const isIdle = (): boolean => this.#users === 0 && performance.now() - this.#usedAt >= idleMs;
     const opened = this.#opened;
     if (opened === null || !isIdle()) return false;
     try {
       if (await opened.isBusy()) return false;
     } catch (error) {
-      // Its database does not answer, so it does no work here. Open, it would take the place of a store that does.
       this.#options.onError(error, 'look for work of the store');
+      // The server may be slow, or at its limit of connections, and the store may work with those that it has.
+      if (!isForPlace) return false;
     }
     // A user may have come meanwhile.
     if (!isIdle() || this.#opened !== opened) return false;

@@ -129,7 +129,16 @@ async function completeRefusal(
   [writeId = '']: readonly string[],
 ): Promise<Refusal | null> {
   if (refused?.complete === undefined) return refused;
-  const run = (name: string, values: readonly unknown[]): Promise<Row[]> => session.run(name, values);
+  const run = async (name: string, values: readonly unknown[]): Promise<Row[]> => {
+    // The target has read the values with the order of dates of the database.
+    const [, , result] = await session.flight([
+      { name: 'begin' },
+      { name: 'foreign_times' },
+      { name, values },
+      { name: 'commit' },
+    ]);
+    return result?.rows ?? [];
+  };
   const body = bodies?.get(writeId)?.body ?? null;
   try {
     return { ...refused, detail: await refused.complete({ run, writeId, body }) };

@@ -38,7 +38,7 @@ export function besideWritten({ same, given, written, state, condition }: Beside
   const where = condition === null ? '' : ' where (select is_needed from needed)';
   const needed = condition === null ? '' : `needed as materialized (select ${condition} as is_needed), `;
   return `${needed}compared as (select ${all.join(', ')} from written w${where} union all select ${both.join(', ')} from given g${where}),
-    told as (
+    told as not materialized (
       select ${[...own, ...first].join(', ')} from compared b
       window same as (partition by ${names.join(', ')} order by b.place nulls first rows unbounded preceding)
     )

@@ -38,19 +38,47 @@ export function insertText(parts: Parts): string {
         ? [...same, ['g.turn', turn]]
         : same,
     given: { known: knownText(parts, unwritten), may_be_new: mayBeNewText(parts), missing: parts.missing },
-    written: { is_new: 'w.is_new', key: 'w.key', row: 'w.row' },
+    written: { is_new: 'w.is_new', key: parts.isKeyReturned ? 'w.key' : 'null::jsonb', row: 'w.row' },
     state: `coalesce(w.known, case when w.is_new is null then ${literal(unwritten)} else ${created} end)`,
     condition:
       parts.plainState === null
         ? null
         : '(select count(*) filter (where w.is_new) from written w) < cardinality($1)',
   });
-  // A trigger may give a row another key; such a row is not found by the key of its body.
-  const total =
-    catalog.triggers.length > 0
-      ? `union all select 0, 'total', to_jsonb(count(*)), null, null from written`
-      : '';
+  // The statement does not see what it has written itself.
+  const existed = `exists (select from ${parts.table} t where ${areEqual(
+    parts.inTable(matchedNames),
+    same.map(([, value]) => value),
+  )} offset 0)`;
+  const isNew =
+    isMerge && isMatched && catalog.isPartitioned
+      ? `bool_or(not (cardinality($1) = 1 and ${existed}))`
+      : 'bool_or(w.is_new)';
+  const total = parts.mayChangeKey
+    ? totalText(
+        parts,
+        isNew,
+        `select g.place from given g where ${turnText(parts)} and ${parts.hasParents} order by ${order}`,
+      )
+    : '';
   return `with ${parts.givenText}, ${written}, ${rows} ${total}`;
+}
+
+/**
+ * The number of written rows, because a row with another key is not found by that of its body. Of a write that is alone and has such
+ * rows also the rows, the key of the first, and the places of its bodies in the order in which the rows were written.
+ * @param isNew Whether one of them is new, of a write that is alone.
+ */
+function totalText({ form }: Parts, isNew: string, placesText: string): string {
+  // Such an array has no answer beside its state.
+  if (form.isArray && !form.isReturning)
+    return `union all select 0, 'total', jsonb_build_array(count(*), ${isNew}, null), null, null from written w`;
+  const isChanged = `cardinality($1) = 1 and (select count(*) from written) >
+    (select count(*) from told w where w.place is not null and w.is_new is not null and w.known is null)`;
+  return `union all select 0, 'total',
+    jsonb_build_array(count(*), ${isNew}, case when ${isChanged} then array(${placesText}) end),
+    (array_agg(w.key) filter (where ${isChanged}))[1],
+    '[' || string_agg(w.row, ',') filter (where ${isChanged}) || ']' from written w`;
 }
 
 /**
@@ -77,9 +105,8 @@ function knownText(parts: Parts, unwritten: string): string {
       ? `'parent'`
       : `case when ${conflicts.join(' or ')} then ${literal(unwritten)} else 'parent' end`;
   // Of two equal rows of an array, the second meets the first. An upsert cannot change a row twice.
-  const repeated = form.operation === 'insert' ? 'exists' : 'repeated';
-  const again =
-    form.isArray && !form.ignoresExisting ? `when ${isRepeated(parts, 'g')} then '${repeated}'` : '';
+  const repeated = isMerge ? 'repeated' : unwritten;
+  const again = form.isArray ? `when ${isRepeated(parts, 'g')} then '${repeated}'` : '';
   return `case ${later} when not (${hasParents}) then ${orphan} ${again} end`;
 }
 

@@ -28,8 +28,13 @@ export function collated(value: string, { collation = null }: Column): string {
   return collation === null ? value : `(${value}) collate ${collation.name}`;
 }
 
-/** The value of a column, which compares as the column that its foreign key refers to: PostgreSQL itself looks up parents so. */
-export function collatedLike(value: string, own: Column, referenced: Column): string {
+/**
+ * The value of a column, which compares as the column that its foreign key refers to: PostgreSQL itself looks up parents
+ * so. A `char` column refuses no text for its spaces at the end, while a comparison of text with `char` does.
+ */
+export function collatedLike(text: string, own: Column, referenced: Column): string {
+  const isPadded = referenced.baseType === 'bpchar' && own.baseType !== 'bpchar';
+  const value = isPadded ? `${text}::bpchar` : text;
   if (own.collation?.name === referenced.collation?.name) return value;
   return `${value} collate ${referenced.collation?.name ?? 'pg_catalog."default"'}`;
 }
@@ -46,13 +51,17 @@ export function castText({ name, type }: Column): string | null {
   return castTypes.test(type) ? `(s.body ->> ${literal(name)})::${type}` : null;
 }
 
-/** The default of a column that a row leaves out; null: none. The expression comes from the catalog. */
+/**
+ * The default of a column that a row leaves out; null: none. The expression comes from the catalog, and may be of another
+ * type, which PostgreSQL converts and rounds: `text default gen_random_uuid()`, `timestamp(3) default now()`. A cast with a
+ * length would cut a value that is too long.
+ */
 export function defaultOf(catalog: TableCatalog, column: Column): string | null {
   if (column.identity !== null) {
     const table = literal(tableName(catalog));
     return `nextval(pg_get_serial_sequence(${table}, ${literal(column.name)})::regclass)`;
   }
-  return column.default === null ? null : `(${column.default})`;
+  return column.default === null ? null : `(${column.default})::${column.bareType ?? column.type}`;
 }
 
 /** Whether each row that leaves the column out gets one and the same value: a literal, as `pg_get_expr` writes it. */

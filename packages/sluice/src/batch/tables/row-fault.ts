@@ -59,8 +59,8 @@ function codeOf(
   return isInvalid ? 'row_invalid' : null;
 }
 
-/** A value for an identity or generated column; two equal rows in one array; nesting beyond a limit. */
-const invalid = new Set(['428C9', '21000', '54001', '54000']);
+/** A value for an identity or generated column; no unique constraint for an upsert; two equal rows in one array; nesting beyond a limit. */
+const invalid = new Set(['428C9', '42P10', '21000', '54001', '54000']);
 
 /**
  * The table, or something that it needs, may have changed since the statement was made.

@@ -1,5 +1,5 @@
 /** Runs the statement for a group of writes, and returns the result of each: one row for a write, or several for an array. */
-import type { Write, WriteHeader } from '#protocol';
+import { cutJson, type Write, type WriteHeader } from '#protocol';
 import { parametersOf, type Row } from '#store';
 import type { RowForm, TableCatalog } from '#targets';
 import { TargetError } from '../coordinator/fault.ts';
@@ -44,18 +44,61 @@ export async function runRows(lent: LentTransaction, run: Run): Promise<RowFate[
     // What a strict insert has not written, a trigger has kept out.
     return [run.isStrict && row['state'] === 'exists' ? { ...row, state: 'unchanged' } : row];
   });
-  const total = rows.find((row) => row['state'] === 'total');
   const fates = fatesOf(run, told);
   const written = told.filter(({ state }) => state === 'created' || state === 'updated').length;
-  if (total !== undefined && (total['missing'] as number) > written) {
-    // A trigger has given a row another key than its body. Tried alone, the write is known.
-    if (run.writes.length > 1)
-      throw new TargetError(`table ${run.catalog.name}`, new Error('a trigger changed a key'));
-    return fates.map((fate) => ({ ...fate, state: 'created' }));
+  const total = rows.find((row) => row['state'] === 'total');
+  if (total !== undefined) {
+    if (totalOf(total).count > written) return changedOf(run, fates, total);
+    await assertKept(lent, run, fates);
   }
   const refused = fates.filter(({ state }) => state === 'exists');
   if (refused.length === 0) return fates;
   return nameConflicts(lent, run, fates, refused, written);
+}
+
+/** A trigger has given rows other keys than their bodies. Tried alone, a write is known, and an array is not inserted in part. */
+function changedOf(run: Run, fates: readonly RowFate[], total: Row): RowFate[] {
+  const { form, writes, isStrict } = run;
+  const isPartial = form.isArray && form.operation === 'insert' && !isStrict;
+  if (writes.length > 1 || isPartial) throw changedKey(run);
+  const { state, key, rows } = totalOf(total);
+  return fates.map((fate) => ({ ...fate, state, key, rows: form.isReturning ? rows : null }));
+}
+
+/** What a statement tells of all rows that it has written. They come in the order of their bodies, unless a trigger has kept some out. */
+function totalOf({ missing, key, row }: Row): { count: number } & Pick<RowFate, 'state' | 'key' | 'rows'> {
+  const [count, isNew, places] = missing as [number, boolean | null, number[] | null];
+  const rows = cutJson((row as string | null) ?? '[]').map(({ text }, at) => ({
+    text,
+    place: places?.[at] ?? 0,
+  }));
+  if (places?.length === count) rows.sort((one, other) => one.place - other.place);
+  const texts = rows.map(({ text }) => text);
+  return { count, state: isNew === true ? 'created' : 'updated', key: key as RowFate['key'], rows: texts };
+}
+
+/**
+ * A row may have been written with the key of another body, which then looks written, and the row looks kept. Without ON
+ * CONFLICT, PostgreSQL refuses such a row, and writes none that a trigger keeps out. The trial is undone.
+ */
+async function assertKept(lent: LentTransaction, run: Run, fates: readonly RowFate[]): Promise<void> {
+  const { catalog, form, writes } = run;
+  if (catalog.hasBeforeInsert !== true || !form.ignoresExisting || writes.length === 1) return;
+  const kept = fates.filter(({ state }) => state === 'unchanged').map(({ write }) => write);
+  const met = await conflictsOf(lent, run, kept);
+  const suspects = kept.filter(({ writeId }) => !met.has(writeId));
+  if (suspects.length === 0) return;
+  const [, rows] = await Promise.all([
+    lent.query('savepoint trial'),
+    sendRows(lent, run.strict(), suspects, run),
+    lent.query('rollback to savepoint trial'),
+    lent.query('release savepoint trial'),
+  ]);
+  if (totalOf(rows.find((row) => row['state'] === 'total')!).count > 0) throw changedKey(run);
+}
+
+function changedKey({ catalog }: Run): TargetError {
+  return new TargetError(`table ${catalog.name}`, new Error('a trigger changed a key'));
 }
 
 export async function sendRows(
@@ -79,7 +122,9 @@ function fatesOf({ catalog, form, statement, writes }: Run, rows: readonly Row[]
   const { isSingle, plainState, parents } = statement;
   const met = form.onConflict ?? catalog.key;
   const fateOf = (write: WriteHeader, own: readonly Row[]): RowFate => {
-    const rowsOf = own.flatMap((row) => (row['row'] === null ? [] : [row['row'] as string]));
+    // Of two equal rows of an array, the second stands beside the row that the first has written.
+    const isWritten = (row: Row): boolean => row['row'] !== null && row['state'] !== 'unchanged';
+    const rowsOf = own.filter(isWritten).map((row) => row['row'] as string);
     const state = stateOf(own);
     return {
       write,

@@ -216,18 +216,29 @@ export class Parts {
     if (this.isSingle || form.isReturning || this.isKeyReturned) return null;
     if (!isInsert) return form.operation === 'delete' ? 'deleted' : 'updated';
     const isMerge = form.operation === 'upsert' && !form.ignoresExisting;
-    return catalog.triggers.length > 0 || (isMerge && catalog.isPartitioned) ? null : 'created';
+    return this.mayChangeKey || (isMerge && catalog.isPartitioned) ? null : 'created';
   }
 
   /** The database gives a part of the key. */
-  private get isKeyReturned(): boolean {
+  get isKeyReturned(): boolean {
     return this.isInsert && this.catalog.key.some((name) => !this.form.columns.includes(name));
+  }
+
+  /**
+   * A row may be stored with another key than that of its body: by a trigger, or because its column changes a default on
+   * the way, as `varchar(3)` cuts spaces. A cast to a type without a length changes nothing.
+   */
+  get mayChangeKey(): boolean {
+    const { triggers, hasBeforeInsert = false } = this.catalog;
+    const isChanged = ({ name, type, bareType = type, identity }: Column): boolean =>
+      identity === null && type !== bareType && this.matchedNames.includes(name);
+    return this.isInsert && (triggers.length > 0 || hasBeforeInsert || this.filled.some(isChanged));
   }
 
   /** The columns of a row that the answers need, beside its state. With a star: a column may have the name of the alias. */
   returning(): string {
     const key = this.catalog.columns.filter(({ name }) => this.catalog.key.includes(name));
-    return `${this.isKeyReturned ? exactValues('t', key) : 'null::jsonb'} as key,
+    return `${this.isKeyReturned || (this.mayChangeKey && !this.form.isArray) ? exactValues('t', key) : 'null::jsonb'} as key,
       ${this.form.isReturning ? 'row_to_json(t.*)::text' : 'null::text'} as row`;
   }
 }

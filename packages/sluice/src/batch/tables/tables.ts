@@ -155,11 +155,11 @@ export class Tables {
     return made;
   }
 
-  /** Foreign keys to tables that are targets. */
+  /** Foreign keys to tables that are targets. PostgreSQL itself looks for the parents of a PERIOD. */
   parentsOf(catalog: TableCatalog): Parent[] {
     return catalog.foreignKeys.flatMap((foreignKey) => {
       const parent = this.#tables.get(foreignKey.table);
-      if (parent === undefined || parent instanceof SluiceError) return [];
+      if (parent === undefined || parent instanceof SluiceError || foreignKey.hasPeriod === true) return [];
       return [{ foreignKey, catalog: parent }];
     });
   }
