@@ -221,10 +221,8 @@ class Client implements EnlistingClient {
     }
   }
 
-  join: EnlistingClient['join'] = async (writeId, { client = '', waitMs = this.#waitMs, signal } = {}) => {
-    if (this.#parts.database.isClosed) throw new SluiceError('stopping');
-    return joinWrite(this.#parts.waits, writeId, { waitMs, signal }, () => this.readWrite(client, writeId));
-  };
+  join: EnlistingClient['join'] = (writeId, { client = '', waitMs = this.#waitMs, signal } = {}) =>
+    joinWrite(this.#parts, writeId, { waitMs, signal }, () => this.readWrite(client, writeId));
 
   readDocument: SluiceClient['readDocument'] = (...query) => this.#parts.documents.readDocument(...query);
   listDocuments: SluiceClient['listDocuments'] = (...query) => this.#parts.documents.listDocuments(...query);
