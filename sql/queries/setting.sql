@@ -16,6 +16,10 @@ select 'schema_version', max(version)::text from sluice.migration
 union all
 select 'lane_rows', count(*)::text from sluice.lane;
 
+-- name: readSchemaVersion
+-- Of the last migration.
+select max(version) as version from sluice.migration;
+
 -- name: createLanes
 -- Inserts a row for every lane.
 insert into sluice.lane (lane) select n from generate_series(0, $1::integer - 1) as n on conflict (lane) do nothing;

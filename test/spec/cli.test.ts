@@ -5,7 +5,8 @@ import { writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { readMigrations } from 'sluice/internal/store';
+import { status } from 'sluice';
+import { migrate, readMigrations, schemaVersion } from 'sluice/internal/store';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { isWide } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';
@@ -53,18 +54,26 @@ test('operator commands that are called wrongly end with the code of a wrong cal
     [['show', 'x'], 'this is not a write id: x'],
     [['pause', '99'], 'this deployment has no lane of this number: 99'],
     [['resume', '99999'], 'this deployment has no lane of this number: 99999'],
+    [['pause', '0-99999'], 'this deployment has no lane of this number: 99999'],
+    [['pause', '100000'], 'this deployment has no lane of this number: 100000'],
+    [['pause', '5-3'], 'Cannot use the lanes: this range ends before its start: 5-3'],
+    [['pause', '3', 'all'], 'Cannot use the lanes: give all without other lanes'],
+    [['pause', '3-'], 'this is neither a number, nor a range, nor all: 3-'],
+    [
+      ['config', 'keys create'],
+      'Cannot show the settings: give only keys, which has the settings of all its commands',
+    ],
+    [['config', 'kees create'], 'Cannot show the settings: there is no command kees create'],
     [['drain', 'nobody'], 'no running writer has this name: nobody'],
   ] as const;
-  await Promise.all(
-    calls.map(async ([args, sentence]) => {
-      const { code, stderr } = await run(args);
-      expect({ args, code, stderr }).toEqual({
-        args,
-        code: 2,
-        stderr: expect.stringContaining(sentence) as string,
-      });
-    }),
-  );
+  for (const [args, sentence] of calls) {
+    const { code, stderr } = await readHere(args, { DATABASE_URL: database.opsUrl });
+    expect({ args, code, stderr }).toEqual({
+      args,
+      code: 2,
+      stderr: expect.stringContaining(sentence) as string,
+    });
+  }
 });
 
 test(
@@ -149,34 +158,58 @@ describe('sluice migrate', () => {
   });
 });
 
-test('commands of operators say on an older schema that migrations have to run', { timeout }, async () => {
-  const name = `${database.name}_older`;
-  await execute(database.url, `create database ${name}`);
-  onTestFinished(async () => void (await execute(database.url, `drop database ${name} with (force)`)));
-  const url = databaseUrl(database.url, name);
-  const older = readMigrations().slice(0, 15);
-  const listed = older.map((each) => `(${each.version}, '${each.name}', '${each.checksum}')`).join();
-  await execute(
-    url,
-    `create schema sluice;
+test(
+  'commands of operators refuse a schema of another version, and say what to do',
+  { timeout },
+  async () => {
+    const name = `${database.name}_older`;
+    await execute(database.url, `create database ${name}`);
+    onTestFinished(async () => void (await execute(database.url, `drop database ${name} with (force)`)));
+    const url = databaseUrl(database.url, name);
+    const older = readMigrations().slice(0, 15);
+    const listed = older.map((each) => `(${each.version}, '${each.name}', '${each.checksum}')`).join();
+    await execute(
+      url,
+      `create schema sluice;
      create table sluice.migration (version integer primary key, name text not null, checksum text not null,
        applied_at timestamptz not null default clock_timestamp());
      insert into sluice.migration (version, name, checksum) values ${listed};
      ${older.map(({ text }) => text).join(';\n')}`,
-  );
-  const commands = ['roles', 'lanes', 'status', 'writers', 'stuck', 'targets', 'projections'];
-  const said = await Promise.all(
-    commands.map(async (command) => ({ command, ...(await run([command], { DATABASE_URL: url })) })),
-  );
-  const outdated = said.filter(({ stderr }) => stderr.includes('run `sluice migrate`'));
-  expect(outdated.map(({ command, code }) => [command, code])).toEqual([
-    ['roles', 4],
-    ['lanes', 4],
-    ['targets', 4],
-  ]);
-  // The others read only what the older schema has.
-  expect(said.filter(({ code }) => ![0, 4, 5].includes(code ?? -1))).toEqual([]);
-});
+    );
+    const settings = { DATABASE_URL: url, SLUICE_KEY_CLIENT: 'a', SLUICE_KEY_SCOPES: 'read:*' };
+    const id = '00000000-0000-7000-8000-000000000001';
+    const commands =
+      'lanes,status,writers,stuck,targets,projections,audit,keys list,keys create,keys revoke 000000000000,' +
+      `show ${id},retry ${id} --yes,discard ${id} --yes,pause 0,resume 0,drain a,targets agree --none,` +
+      `projections agree --model ${model}`;
+    const refusing = async (sentence: string): Promise<void> => {
+      for (const command of commands.split(',')) {
+        const { code, stderr } = await readHere(command.split(' '), settings);
+        expect({ command, code, stderr }).toEqual({
+          command,
+          code: 4,
+          stderr: `Cannot use the database: its schema has version ${sentence}\n`,
+        });
+      }
+      await expect(status({ connectionString: url })).rejects.toMatchObject({
+        code: 'schema_outdated',
+        message: expect.stringContaining(sentence) as string,
+      });
+    };
+    await refusing(`15, and this program needs ${schemaVersion}: run \`sluice migrate\``);
+    expect(await run(['roles'], settings)).toMatchObject({ code: 4 });
+    expect(await run(['doctor'], settings)).toMatchObject({ code: 6 });
+    await migrate({ url });
+    await execute(
+      url,
+      `insert into sluice.migration (version, name, checksum) values (99, '0099_later', '')`,
+    );
+    await refusing(`99, newer than this program's ${schemaVersion}: update the program`);
+    const found = await run(['doctor'], settings);
+    expect(found.code).toBe(6);
+    expect(JSON.stringify(found.last)).toContain('The schema has version 99');
+  },
+);
 
 describe('sluice roles', () => {
   test.runIf(isWide)(

@@ -18,6 +18,7 @@ import { describe, expect, expectTypeOf, onTestFinished, test } from 'vitest';
 import * as z from 'zod';
 import { useDatabase } from '../support/database.ts';
 import { databaseUrl, rolePrefix } from '../support/postgres.ts';
+import { openConnection } from '../support/sql.ts';
 import { fresh } from '../support/world.ts';
 
 const database = useDatabase();
@@ -34,6 +35,8 @@ const shop = {
     },
   ],
 };
+
+const unknownId = '00000000-0000-7000-8000-000000000000';
 
 interface Order {
   number: number;
@@ -102,7 +105,7 @@ describe('a client', () => {
   test('a client returns what a node refuses before the intake, too: an unknown document, a key of another write', async () => {
     const client = await start();
     const asked = { throwOnRefusal: false } as const;
-    const absent = '00000000-0000-7000-8000-000000000000';
+    const absent = unknownId;
     for (const id of [absent, 'no id']) {
       const unknown = { id, result: 'refused', code: 'document_not_found', status: 404, writeId: null };
       expect(await client.update('shop/orders', id, { number: 1 }, asked)).toMatchObject(unknown);
@@ -121,7 +124,7 @@ describe('a client', () => {
     expect(await client.get('shop/orders', absent)).toBe(null);
     expect(await errorOf(client.upsert(undefined as never, { number: 1 }))).toMatchObject({
       code: 'endpoint_not_found',
-      message: 'Cannot find the endpoint in the model: undefined',
+      message: 'Cannot find the endpoint in the model: it is not a string',
     });
     // What is no answer to the write is thrown all the same.
     expect(await errorOf(client.upsert('shop/carts' as never, other, asked))).toMatchObject({
@@ -147,7 +150,7 @@ describe('a client', () => {
     const options = { [option]: value } as object;
     const calls = [
       client.upsert('shop/orders', { number: 90 }, options),
-      client.delete('shop/orders', '00000000-0000-7000-8000-000000000000', options),
+      client.delete('shop/orders', unknownId, options),
     ];
     for (const call of calls) {
       await expect(call).rejects.toMatchObject({
@@ -242,6 +245,9 @@ describe('a client', () => {
       [{ ...order, ...row }, {}, 'give one of endpoint, table and target'],
       [{ endpoint: 'shop/orders', documnet: {} }, {}, 'field documnet is not known for upsert'],
       [{ endpoint: 'shop/orders', operation: 'update', document: {} }, {}, 'field id is missing'],
+      [{ ...order, endpoint: 5 }, {}, 'Cannot submit the write: field endpoint is not a string'],
+      [{ ...order, operation: 'update', id: 5 }, {}, 'Cannot submit the write: field id is not a string'],
+      [{ ...order, document: undefined }, {}, 'field document is missing'],
       [{ ...order, operation: 'upsrt' }, {}, 'operation is not upsert or update or delete'],
       [{ ...row, operation: 'remove' }, {}, 'operation is not insert or upsert or update or delete'],
       [
@@ -263,6 +269,71 @@ describe('a client', () => {
         message: expect.stringContaining(sentence) as string,
       });
     }
+  });
+
+  test('a field of a submitted write that is undefined counts as absent', async () => {
+    const client = await start();
+    const pg = await openConnection(database.apiUrl);
+    onTestFinished(() => pg.end());
+    const order = {
+      endpoint: 'shop/orders',
+      document: { number: 92 },
+      operation: undefined,
+      table: undefined,
+    };
+    const { id } = await client.upsert('shop/orders', { number: 93 });
+    const gone = { endpoint: 'shop/orders', operation: 'delete', id, document: undefined };
+    for (const [write, result] of [
+      [order, 'created'],
+      [{ ...order, document: { number: 94 }, id: undefined }, 'created'],
+      [gone, 'deleted'],
+    ] as const) {
+      const submitted = await client.submit(write as never, { client: pg });
+      expect(await submitted.answer()).toMatchObject({ result });
+    }
+    const lost = { table: 'orders', endpoint: undefined, row: { number: 1 } };
+    expect((await errorOf(client.submit(lost as never, { client: pg }))).message).toContain(
+      'the target: orders',
+    );
+  });
+
+  test('a client names an id that is not one', async () => {
+    const client = await start();
+    const wrong: [Promise<unknown>, string][] = [
+      [client.get('shop/orders', 5 as never), 'Cannot read the document: id is not a string'],
+      [client.getText('shop/orders', undefined as never), 'Cannot read the document: id is not a string'],
+      [
+        client.update('shop/orders', 5 as never, { number: 1 }),
+        'Cannot update the document: id is not a string',
+      ],
+      [client.delete('shop/orders', null as never), 'Cannot delete the document: id is not a string'],
+      [client.readWrite('x'), 'Cannot read the write: writeId is not the id of a write'],
+      [client.readWrite(5 as never), 'Cannot read the write: writeId is not the id of a write'],
+      [client.readWrite(unknownId, 5 as never), 'Cannot read the write: client is not a string'],
+    ];
+    for (const [call, message] of wrong)
+      expect(await errorOf(call)).toMatchObject({ code: 'invalid_request', message });
+    expect(await client.get('shop/orders', 'x')).toBeNull();
+    expect(await client.readWrite(unknownId)).toBeNull();
+  });
+
+  test('a stopped client answers reads as it answers writes: it stops', async () => {
+    const client = await start();
+    const pg = await openConnection(database.apiUrl);
+    onTestFinished(() => pg.end());
+    const submitted = await client.submit(
+      { endpoint: 'shop/orders', document: { number: 95 } },
+      { client: pg },
+    );
+    await client.stop();
+    for (const call of [
+      client.upsert('shop/orders', { number: 96 }),
+      client.get('shop/orders', unknownId),
+      client.getText('shop/orders', unknownId),
+      client.readWrite(submitted.writeId),
+      submitted.answer(),
+    ])
+      expect(await errorOf(call)).toMatchObject({ code: 'stopping', status: 503 });
   });
 
   test('a program passes the database that it opened to the functions of sluice/operator', async () => {

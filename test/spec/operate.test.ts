@@ -56,6 +56,16 @@ describe('doctor', () => {
     expect(diagnosis.findings.map(({ check }) => check)).toContain('model');
   });
 
+  test('doctor runs all checks as a role that lacks a right for some, and names those', async () => {
+    const [whole, partial] = await Promise.all(
+      [database.opsUrl, database.apiUrl].map((connectionString) => doctor({ connectionString, deep: {} })),
+    );
+    const unread = partial!.findings.filter(({ says }) => says.includes('this role lacks a right'));
+    expect(unread.map(({ check, verdict }) => [check, verdict])).toEqual([['projections', 'warning']]);
+    const names = ({ findings }: Diagnosis): string[] => findings.map(({ check }) => check);
+    expect(names(partial!)).toEqual(names(whole!));
+  });
+
   test('doctor compares the model and the lanes that processes are to start with', async () => {
     const model = { ...shop, project: 'Other' };
     const diagnosis = await doctor({ connectionString: database.opsUrl, model, lanes: 8 });

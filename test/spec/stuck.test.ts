@@ -236,10 +236,13 @@ describe('a dead letter', () => {
       expect(await world.node.readWrite('a', newId)).toMatchObject({ outcome: { result: 'created' } }),
     );
     expect(await world.node.readWrite('a', writeId)).toMatchObject({ outcome: { code: 'dead_letter' } });
-    expect(await retryWrites(operator, { writeIds: [writeId] }, { actor })).toMatchObject({
-      retried: 0,
-      refused: { not_a_dead_letter: 1 },
-    });
+    const none = { matched: 0, notFound: 1 };
+    for (const dryRun of [true, false]) {
+      const report = await retryWrites(operator, { writeIds: [writeId] }, { actor, dryRun });
+      expect(report).toMatchObject({ ...none, retried: 0, refused: {} });
+      expect(report.writes).toEqual([{ writeId, newWriteId: null, refusal: 'not_a_dead_letter' }]);
+      expect(await discardWrites(operator, { writeIds: [writeId] }, { actor, dryRun })).toMatchObject(none);
+    }
   });
 
   test('a dead letter is not retried over a document that has changed since, unless forced', async () => {

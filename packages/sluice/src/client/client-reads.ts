@@ -2,7 +2,7 @@
 import { SluiceError, type FailureLog } from '#protocol';
 import { DatabaseError, type Database, type Row } from '#store';
 
-/** Runs a named query. @throws {SluiceError} `database_unavailable`, `document_too_large` */
+/** Runs a named query. @throws {SluiceError} `database_unavailable`, `document_too_large`, `stopping` */
 export type Run = (name: string, values: readonly unknown[]) => Promise<Row[]>;
 
 export function clientReads(database: Database, failures: FailureLog): Run {
@@ -11,6 +11,7 @@ export function clientReads(database: Database, failures: FailureLog): Run {
       return await database.run(name, values);
     } catch (error) {
       if (!(error instanceof DatabaseError)) throw error;
+      if (database.isClosed) throw new SluiceError('stopping', undefined, { cause: error });
       // The document is longer than PostgreSQL can write out.
       if (error.sqlState === '54000') throw new SluiceError('document_too_large');
       failures.note(error, name);

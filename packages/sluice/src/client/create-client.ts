@@ -222,7 +222,7 @@ class Client implements EnlistingClient {
   }
 
   join: EnlistingClient['join'] = (writeId, { client = '', waitMs = this.#waitMs, signal } = {}) =>
-    joinWrite(this.#parts.waits, writeId, { waitMs, signal }, () => this.readWrite(client, writeId));
+    joinWrite(this.#parts, writeId, { waitMs, signal }, () => this.readWrite(client, writeId));
 
   readDocument: SluiceClient['readDocument'] = (...query) => this.#parts.documents.readDocument(...query);
   listDocuments: SluiceClient['listDocuments'] = (...query) => this.#parts.documents.listDocuments(...query);

@@ -1,5 +1,5 @@
 /** The client of a program that embeds Sluice: takes objects and returns typed answers, on top of the client of nodes. */
-import { isApplied, SluiceError, type Operation } from '#protocol';
+import { isApplied, isId, SluiceError, type Operation } from '#protocol';
 import { createClient as createNodeClient, type EnlistingClient, type StoredDocument } from '#client';
 import type { Model, Resource } from '#model';
 import { explained } from '#store';
@@ -16,7 +16,7 @@ import {
   parsedOutcome,
 } from './rows.ts';
 import { jsonText } from './row-json.ts';
-import { checkRowOptions, checkSubmitted } from './row-options.ts';
+import { checkRowOptions, checkSubmitted, checkText } from './row-options.ts';
 import type { CallTarget, SubmittedCall, SubmittedRow } from './row-contract.ts';
 import { checkOptions, clientOptions, modelOf, urlOf } from './options.ts';
 import type {
@@ -78,11 +78,13 @@ class EmbeddedClient<D extends DocumentTypes> implements Client<D> {
   }
 
   async update(endpoint: string, id: string, document: object, options?: WriteOptions): Promise<never> {
+    checkText('update the document', 'id', id);
     const body = await this.#bodyOf(endpoint, document);
     return this.#write('update', endpoint, id, body, options);
   }
 
-  delete(endpoint: string, id: string, options?: WriteOptions): Promise<never> {
+  async delete(endpoint: string, id: string, options?: WriteOptions): Promise<never> {
+    checkText('delete the document', 'id', id);
     return this.#write('delete', endpoint, id, null, options);
   }
 
@@ -92,7 +94,9 @@ class EmbeddedClient<D extends DocumentTypes> implements Client<D> {
   }
 
   async getText(endpoint: string, id: string): Promise<StoredDocument | null> {
-    return this.#client.readDocument(resourceOf(this.model, endpoint), id);
+    const resource = resourceOf(this.model, endpoint);
+    checkText('read the document', 'id', id);
+    return this.#client.readDocument(resource, id);
   }
 
   table(name: string): never {
@@ -113,9 +117,9 @@ class EmbeddedClient<D extends DocumentTypes> implements Client<D> {
         'Cannot submit the write: option client is not a client of pg with an open transaction',
       );
     }
-    checkSubmitted(write, options);
+    const given = checkSubmitted(write, options);
     const submitted =
-      'endpoint' in write ? this.#submitDocument(write, options) : this.#submitRow(write, options);
+      'endpoint' in given ? this.#submitDocument(given, options) : this.#submitRow(given, options);
     return (await submitted) as never;
   }
 
@@ -163,6 +167,9 @@ class EmbeddedClient<D extends DocumentTypes> implements Client<D> {
   }
 
   readWrite: Client['readWrite'] = async (writeId, client = '') => {
+    if (!isId(writeId))
+      throw new SluiceError('invalid_request', 'Cannot read the write: writeId is not the id of a write');
+    checkText('read the write', 'client', client);
     const state = await this.#client.readWrite(client, writeId);
     return state && { ...state, outcome: state.outcome && parsedOutcome(this.#client, state.outcome) };
   };
@@ -214,7 +221,11 @@ class EmbeddedClient<D extends DocumentTypes> implements Client<D> {
 
 /** @throws {SluiceError} `endpoint_not_found` */
 function resourceOf(model: Model, endpoint: unknown): Resource {
-  const resource = typeof endpoint === 'string' ? model.findEndpoint(endpoint) : undefined;
+  const isText = typeof endpoint === 'string';
+  const resource = isText ? model.findEndpoint(endpoint) : undefined;
   if (resource !== undefined) return resource;
-  throw new SluiceError('endpoint_not_found', `Cannot find the endpoint in the model: ${String(endpoint)}`);
+  throw new SluiceError(
+    'endpoint_not_found',
+    `Cannot find the endpoint in the model: ${isText ? endpoint : 'it is not a string'}`,
+  );
 }

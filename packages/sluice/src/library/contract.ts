@@ -176,7 +176,10 @@ export interface Client<D extends DocumentTypes = DocumentTypes> extends AsyncDi
   ): Table<[Row] extends [never] ? RowOf<D, N> : Row>;
   /** A function or a handler of `targets`. @throws {SluiceError} `endpoint_not_found` */
   target(name: string): CallTarget;
-  /** The state of a write of this caller; null: unknown id, or its outcome was deleted by retention. */
+  /**
+   * The state of a write of this caller; null: unknown id, or its outcome was deleted by retention.
+   * @throws {SluiceError} `invalid_request` for a `writeId` that is no UUID; `stopping` after {@link stop}
+   */
   readWrite(writeId: string, client?: string): Promise<ReadWrite | null>;
   status(): Promise<ClientStatus>;
   /** Takes no new writes, waits for those under way, and closes its connections. May be called twice. */

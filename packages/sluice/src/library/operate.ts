@@ -4,6 +4,7 @@ import {
   Database,
   explained,
   migrate as migrateDatabase,
+  requireSchemaVersion,
   roleKinds,
   type MigrateOptions as Migration,
   type MigrateResult,
@@ -103,7 +104,10 @@ const statusOptions = z.strictObject({ ...place, olderThanSeconds: z.number().mi
 export async function status(options: StatusOptions): Promise<Status> {
   const { olderThanSeconds } = checkOptions('read the status', statusOptions, options);
   const question = olderThanSeconds === undefined ? {} : { olderThanSeconds };
-  return withDatabase('read the status', options, (database) => readStatus(database, question));
+  return withDatabase('read the status', options, async (database) => {
+    await requireSchemaVersion(database);
+    return readStatus(database, question);
+  });
 }
 
 export interface DoctorOptions extends DatabasePlace, Omit<Examination, 'modelHash' | 'listenUrl'> {

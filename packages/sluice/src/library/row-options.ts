@@ -74,8 +74,11 @@ const submittedShapes: Readonly<Record<string, Readonly<Record<string, Shape>>>>
   target: { call: { needs: ['body'] } },
 };
 
-/** @throws {SluiceError} `invalid_request` that names the field of the write, or the option */
-export function checkSubmitted(write: unknown, options: object): void {
+/**
+ * @returns the write without fields that are undefined, because the fields decide what it is
+ * @throws {SluiceError} `invalid_request` that names the field of the write, or the option
+ */
+export function checkSubmitted<T>(write: T, options: object): T {
   if (typeof write !== 'object' || write === null) throw unsubmittable('the write is not an object');
   const given = Object.fromEntries(Object.entries(write).filter(([, value]) => value !== undefined));
   const [place, ...others] = Object.keys(submittedShapes).filter((name) => name in given);
@@ -91,9 +94,18 @@ export function checkSubmitted(write: unknown, options: object): void {
       throw unsubmittable(`field ${name} is not known for ${String(operation)}`);
     if (form?.[1](value) === false) throw unsubmittable(`field ${name} is not ${form[0]}`);
   }
-  const absent = shape.needs.find((name) => !(name in write));
+  const absent = shape.needs.find((name) => !(name in given));
   if (absent !== undefined) throw unsubmittable(`field ${absent} is missing`);
+  for (const name of [place, 'id'])
+    if (name in given) checkText('submit the write', `field ${name}`, given[name]);
   checkRowOptions(place === 'endpoint' ? 'submitDocument' : 'submitRow', String(given[place]), options);
+  return given as T;
+}
+
+/** @throws {SluiceError} `invalid_request` that names the argument */
+export function checkText(task: string, argument: string, value: unknown): void {
+  if (typeof value !== 'string')
+    throw new SluiceError('invalid_request', `Cannot ${task}: ${argument} is not a string`);
 }
 
 function unsubmittable(reason: string): SluiceError {

@@ -28,15 +28,22 @@ export interface RetryOptions extends ActionOptions {
   force?: boolean;
 }
 
-export type RetryRefusal = 'not_a_dead_letter' | 'document_changed' | 'document_pending';
+export type RetryRefusal = 'document_changed' | 'document_pending';
 
 export interface RetryReport {
+  /** Dead letters. */
   matched: number;
   retried: number;
+  /** Named writes that are not dead letters. */
+  notFound: number;
   dryRun: boolean;
   refused: Partial<Record<RetryRefusal, number>>;
   /** Result of each write, the first 1000. `newWriteId` is null if it was refused, or in a dry run. */
-  writes: { writeId: string; newWriteId: string | null; refusal: RetryRefusal | null }[];
+  writes: {
+    writeId: string;
+    newWriteId: string | null;
+    refusal: RetryRefusal | 'not_a_dead_letter' | null;
+  }[];
 }
 
 export interface DiscardReport {

@@ -4,9 +4,11 @@
  */
 import { type Database, type Row, wakeupOfAll } from '#store';
 import { v7 as uuidv7 } from 'uuid';
-import type { RetryOptions, RetryRefusal, RetryReport, Target } from './action-contract.ts';
+import type { RetryOptions, RetryReport, Target } from './action-contract.ts';
 import { checkAction } from './check-action.ts';
 import { describeTarget, pagesOf } from './targets.ts';
+
+type Told = RetryReport['writes'][number];
 
 const writesTold = 1000;
 
@@ -17,7 +19,7 @@ export async function retryWrites(
 ): Promise<RetryReport> {
   checkAction(target, options, ['dryRun', 'force']);
   const { actor, force = false, dryRun = false } = options;
-  const report: RetryReport = { matched: 0, retried: 0, dryRun, refused: {}, writes: [] };
+  const report: RetryReport = { matched: 0, retried: 0, notFound: 0, dryRun, refused: {}, writes: [] };
   const deadLetters: Target =
     'matching' in target ? { matching: { ...target.matching, reason: 'dead_letter' } } : target;
   const { target: about, ...what } = describeTarget(target);
@@ -43,10 +45,13 @@ export async function retryWrites(
 }
 
 function note(report: RetryReport, row: Row): void {
-  const refusal = row['refusal'] as RetryRefusal | null;
-  report.matched += 1;
-  if (refusal === null) report.retried += 1;
-  else report.refused[refusal] = (report.refused[refusal] ?? 0) + 1;
+  const refusal = row['refusal'] as Told['refusal'];
+  if (refusal === 'not_a_dead_letter') report.notFound += 1;
+  else {
+    report.matched += 1;
+    if (refusal === null) report.retried += 1;
+    else report.refused[refusal] = (report.refused[refusal] ?? 0) + 1;
+  }
   if (report.writes.length === writesTold) return;
   report.writes.push({
     writeId: row['write_id'] as string,
@@ -56,7 +61,7 @@ function note(report: RetryReport, row: Row): void {
 }
 
 /** The answer that `redriveWrites` would give, with reasons in the same order. */
-function judgementOf(row: Row, force: boolean): RetryRefusal | null {
+function judgementOf(row: Row, force: boolean): Told['refusal'] {
   if (row['is_dead_letter'] !== true) return 'not_a_dead_letter';
   if (force) return null;
   if (row['is_pending'] === true) return 'document_pending';

@@ -79,6 +79,20 @@ const refusals: Record<string, (found: string, value: string) => string> = {
   schema_version: (found) => `the database has schema version ${adviceForVersion(Number(found))}`,
 };
 
+/**
+ * Commands of operators ask for it first, because SQL for one schema may read another one wrongly without an error.
+ * @throws {SluiceError} `schema_outdated` unless the schema has the version of this program
+ */
+export async function requireSchemaVersion(database: Database): Promise<void> {
+  const [row] = await database.run('readSchemaVersion');
+  const found = (row?.['version'] as number | null | undefined) ?? 0;
+  if (found === schemaVersion) return;
+  throw new SluiceError(
+    'schema_outdated',
+    `Cannot use the database: its schema has version ${adviceForVersion(found)}`,
+  );
+}
+
 /** The end of a sentence about a schema of another version than {@link schemaVersion}. */
 export function adviceForVersion(found: number, migration = 'sluice migrate'): string {
   return found > schemaVersion

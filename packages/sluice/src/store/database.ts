@@ -44,6 +44,11 @@ export class Database {
     return this.#sessions.usage;
   }
 
+  /** It is closed, or closes: it takes no further statement. */
+  get isClosed(): boolean {
+    return this.#sessions.isClosed;
+  }
+
   /** Gives statements under way a second to end. May be called twice. */
   close(): Promise<void> {
     return this.#sessions.close();

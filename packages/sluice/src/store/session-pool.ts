@@ -50,6 +50,10 @@ export class SessionPool {
     return this.#pool.usage;
   }
 
+  get isClosed(): boolean {
+    return this.#pool.pool.ending;
+  }
+
   /** Gives work under way a second to end. May be called twice. */
   close(): Promise<void> {
     return this.#pool.close();

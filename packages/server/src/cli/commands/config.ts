@@ -34,9 +34,11 @@ export const configCommand = () => {
         (name === undefined ? ['api', 'writer'] : [name]).map(async (section) => {
           const found = commands.find((each) => each.name() === section);
           if (found === undefined) {
+            const [group = ''] = section.split(/\s/);
+            const isPartOf = group !== section && commands.some((each) => each.name() === group);
             throw new SluiceError(
               'configuration_invalid',
-              `Cannot show the settings: there is no command ${section}`,
+              `Cannot show the settings: ${isPartOf ? `give only ${group}, which has the settings of all its commands` : `there is no command ${section}`}`,
             );
           }
           const file = await readConfigOf(command, flags, section);

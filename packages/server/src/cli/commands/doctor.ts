@@ -1,4 +1,5 @@
 import { runDoctor, type DeepOptions, type Diagnosis } from 'sluice/operator';
+import type { Database } from 'sluice/internal/store';
 import { readModelFiles } from '../config/read-model-files.ts';
 import { setting } from '../config/setting.ts';
 import { withTls } from '../config/database-url.ts';
@@ -61,15 +62,15 @@ export const doctorCommand = () =>
         signal: awaitStopRequest().signal,
         onProgress: ({ check, looked }) => progress.show(() => `${check}: ${counted(looked, 'row')}`),
       });
-      const diagnosis = await withDatabase(values, (database) =>
+      const diagnose = (database: Database): Promise<Diagnosis> =>
         runDoctor(database, {
           transactionSeconds,
           ...(flags['deep'] === true ? { deep: deep() } : {}),
           ...(lanes === undefined ? {} : { lanes }),
           ...(listenUrl === undefined ? {} : { listenUrl: withTls(listenUrl, values) }),
           ...(model === null ? {} : { modelHash: model.hash }),
-        }),
-      );
+        });
+      const diagnosis = await withDatabase(values, diagnose, { takesAnyVersion: true });
       progress.clear();
       if (flags['json'] === true) printJson(diagnosis);
       else for (const line of diagnosisLines(diagnosis, flags['all'] === true)) printLine(line);

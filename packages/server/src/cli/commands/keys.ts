@@ -1,11 +1,12 @@
 import { isClientName, isScope, scopeForm, SluiceError } from 'sluice/internal/protocol';
 import { Command } from 'commander';
 import * as z from 'zod';
-import { requireDatabase, type DatabaseValues } from '../config/database-url.ts';
+import type { DatabaseValues } from '../config/database-url.ts';
 import { setting } from '../config/setting.ts';
 import { databaseSettings } from '../config/database-settings.ts';
 import { listOf, wholeNumber } from '../config/setting-forms.ts';
-import { openKeyStore, type KeyStore, type ListedKey } from '../keys/key-store.ts';
+import { keyStoreIn, type KeyStore, type ListedKey } from '../keys/key-store.ts';
+import { withDatabase } from '../operate/with-database.ts';
 import { printJson, printLine } from '../process/output.ts';
 import { createCommand } from './command.ts';
 
@@ -110,13 +111,8 @@ export const keysCommand = () => {
   return group;
 };
 
-async function withKeys<T>(values: DatabaseValues, work: (keys: KeyStore) => Promise<T>): Promise<T> {
-  const keys = openKeyStore(requireDatabase(values));
-  try {
-    return await work(keys);
-  } finally {
-    await keys.close();
-  }
+function withKeys<T>(values: DatabaseValues, work: (keys: KeyStore) => Promise<T>): Promise<T> {
+  return withDatabase(values, (database) => work(keyStoreIn(database)), { applicationName: 'sluice keys' });
 }
 
 function describeKey({ prefix, client, scopes, expiresAt, revokedAt, isValid }: ListedKey): string {

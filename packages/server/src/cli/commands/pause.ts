@@ -50,19 +50,28 @@ async function act(
   if (unchanged.length > 0) printLine(`${lanesText(unchanged)} ${undone}`);
 }
 
-/** @throws {SluiceError} `configuration_invalid` for a text that is neither a number nor a range */
+/** The number of the last lane that any deployment may have. */
+const laneMax = 32_767;
+
+/** @throws {SluiceError} `configuration_invalid` for a text that names no lanes */
 async function lanesOf(database: Database, texts: readonly string[]): Promise<number[]> {
   if (texts.length === 1 && texts[0] === 'all') return (await listLanes(database)).map(({ lane }) => lane);
   const lanes = texts.flatMap((text) => {
-    const [, first, last = first] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text) ?? [];
-    const count = Number(last) - Number(first) + 1;
-    if (!(count >= 1 && count <= 32_768)) {
-      throw new SluiceError(
-        'configuration_invalid',
-        `Cannot use the lanes: this is neither a number, nor a range, nor all: ${text}`,
+    const [, first, last = first] = /^(\d+)(?:-(\d+))?$/.exec(text) ?? [];
+    if (first === undefined)
+      throw unusable(
+        text === 'all'
+          ? 'give all without other lanes'
+          : `this is neither a number, nor a range, nor all: ${text}`,
       );
-    }
-    return Array.from({ length: count }, (_, index) => Number(first) + index);
+    const [from, to] = [Number(first), Number(last)];
+    if (from > to) throw unusable(`this range ends before its start: ${text}`);
+    if (to > laneMax) throw unusable(`this deployment has no lane of this number: ${last}`);
+    return Array.from({ length: to - from + 1 }, (_, index) => from + index);
   });
   return [...new Set(lanes)].sort((a, b) => a - b);
+}
+
+function unusable(reason: string): SluiceError {
+  return new SluiceError('configuration_invalid', `Cannot use the lanes: ${reason}`);
 }

@@ -2,9 +2,8 @@
 import { rebuildProjection, type Projection, type RebuildReport } from 'sluice/internal/batch';
 import { listProjections, type ProjectionStatus } from 'sluice/operator';
 import { SluiceError } from 'sluice/internal/protocol';
-import { changeProjections, detectPooler } from 'sluice/internal/store';
+import { changeProjections, type Database } from 'sluice/internal/store';
 import { Command } from 'commander';
-import { requireDatabase } from '../config/database-url.ts';
 import { projectionModules, projectionsOf } from '../config/projections-of.ts';
 import { readModelFiles } from '../config/read-model-files.ts';
 import { databaseSettings } from '../config/database-settings.ts';
@@ -83,16 +82,18 @@ const rebuild = () =>
       const projections = await readProjections(values);
       const projection = projections.find((each) => each.name === name);
       if (projection === undefined) throw unknown(name, projections);
-      const connection = { ...requireDatabase(values), applicationName: 'sluice rebuild' };
-      await detectPooler(connection);
       const progress = new ProgressLine();
-      const report = await rebuildProjection(connection, projection, {
-        signal: awaitStopRequest({ onSecond: () => progress.clear() }).signal,
-        sliceDocumentsMax: values.sliceDocumentsMax,
-        fromStart: flags['fromStart'] === true,
-        onProgress: ({ documents, total }) =>
-          progress.show(() => `${name}  ${number.format(documents)} / ${counted(total, 'document')}`),
-      }).finally(() => progress.clear());
+      const work = ({ options }: Database): Promise<RebuildReport> =>
+        rebuildProjection(options, projection, {
+          signal: awaitStopRequest({ onSecond: () => progress.clear() }).signal,
+          sliceDocumentsMax: values.sliceDocumentsMax,
+          fromStart: flags['fromStart'] === true,
+          onProgress: ({ documents, total }) =>
+            progress.show(() => `${name}  ${number.format(documents)} / ${counted(total, 'document')}`),
+        });
+      const report = await withDatabase(values, work, { applicationName: 'sluice rebuild' }).finally(() =>
+        progress.clear(),
+      );
       if (!report.isComplete) process.exitCode = 130;
       if (flags['json'] === true) return printJson(report);
       if (report.isComplete) printLine(completeText(report));

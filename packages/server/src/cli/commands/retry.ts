@@ -18,7 +18,7 @@ export const retryCommand = () =>
       'Submits dead letters again, each as a new write with a new id. The old outcomes stay. The command refuses a dead letter if its document ' +
       'has changed since the write failed, or if the intake has another write of the document or row. --force retries it nevertheless. ' +
       'The command cannot tell whether a row has changed.\n\n' +
-      'Exits with 0 if every dead letter was retried, with 5 if some were refused.',
+      'Exits with 0 if every dead letter was retried, with 5 if some were refused or not found.',
     settings: { ...databaseSettings, olderThan, ...filterSettings },
     extend: (command) =>
       addActionFlags(command, 'dead letters').option(
@@ -39,23 +39,24 @@ export const retryCommand = () =>
         }
         if (flags['json'] === true) printJson(report);
         else for (const line of reportLines(report)) printLine(line);
-        if (report.retried < report.matched || report.matched === 0) process.exitCode = attentionExitCode;
+        if (report.retried < report.matched || report.matched === 0 || report.notFound > 0)
+          process.exitCode = attentionExitCode;
       });
     },
   });
 
 const refusals = {
-  not_a_dead_letter: 'not found: no dead letter has this id',
   document_changed: 'refused, because the document has changed since: --force overwrites it',
   document_pending: 'refused, because the intake has another write of the document or row',
 } as const;
 
-function reportLines({ matched, retried, dryRun, refused, writes }: RetryReport): string[] {
+function reportLines({ matched, retried, notFound, dryRun, refused, writes }: RetryReport): string[] {
   return [
     `${dryRun ? 'Would submit' : 'Submitted'} ${counted(retried, 'dead letter')} again, of ${matched}`,
     ...Object.entries(refused).map(
       ([refusal, count]) => `${count} ${refusals[refusal as keyof typeof refusals]}`,
     ),
+    ...(notFound > 0 ? [`${notFound} not found: no dead letter has this id`] : []),
     ...writes.flatMap(({ writeId, newWriteId }) =>
       newWriteId === null ? [] : [`${writeId} is now ${newWriteId}`],
     ),

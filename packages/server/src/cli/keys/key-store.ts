@@ -33,16 +33,20 @@ export interface KeyStore {
     prefix: string,
     inHours: number,
   ): Promise<Pick<ListedKey, 'client' | 'expiresAt' | 'revokedAt'> | null>;
-  close(): Promise<void>;
 }
 
-export function openKeyStore(place: DatabasePlace): KeyStore {
+/** A key store with a connection of its own. */
+export function openKeyStore(place: DatabasePlace): KeyStore & { close(): Promise<void> } {
   const database = new Database({
     ...place,
     applicationName: 'sluice keys',
     connectionsMax: 1,
     looksForPooler: true,
   });
+  return { ...keyStoreIn(database), close: () => database.close() };
+}
+
+export function keyStoreIn(database: Database): KeyStore {
   return {
     async read() {
       return (await database.run('readApiKeys')).map((row) => ({
@@ -86,6 +90,5 @@ export function openKeyStore(place: DatabasePlace): KeyStore {
         revokedAt: row['revoked_at'] as string | null,
       };
     },
-    close: () => database.close(),
   };
 }

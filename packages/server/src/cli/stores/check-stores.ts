@@ -125,7 +125,7 @@ function withStore<T>(
   databaseUrl: string,
   work: (database: Database) => Promise<T>,
 ): Promise<T> {
-  return withDatabase({ databaseUrl, schema }, work);
+  return withDatabase({ databaseUrl, schema }, work, { takesAnyVersion: true });
 }
 
 async function placeOf(database: Database): Promise<string> {

@@ -10,7 +10,6 @@ import { change } from './server.ts';
 const writes = (number: number): string => counted(number, 'write', 'writes');
 
 const refusals: Record<RetryRefusal, string> = {
-  not_a_dead_letter: 'no dead letter, so there is nothing to retry',
   document_changed: 'the document has changed since',
   document_pending: 'the intake has another write of the document or row',
 };
@@ -96,10 +95,15 @@ export async function discard(page: PageContext, target: ActionTarget): Promise<
   });
 }
 
-function refusedParts({ refused }: RetryReport): HTMLElement[] {
-  return Object.entries(refused).map(([why, number]) =>
+function refusedParts({ refused, notFound }: RetryReport): HTMLElement[] {
+  const parts = Object.entries(refused).map(([why, number]) =>
     h('p', {}, `${counted(number, 'is', 'are')} refused: ${refusals[why as RetryRefusal]}.`),
   );
+  if (notFound === 0) return parts;
+  return [
+    ...parts,
+    h('p', {}, `${counted(notFound, 'is', 'are')} no dead letter, so there is nothing to retry.`),
+  ];
 }
 
 async function attempt(title: string, work: () => Promise<boolean>): Promise<boolean> {

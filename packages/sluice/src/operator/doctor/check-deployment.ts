@@ -6,7 +6,7 @@ import { listLanes } from '../list-lanes.ts';
 import { listProjections } from '../list-projections.ts';
 import { listWriters } from '../list-writers.ts';
 import { checkStrangers } from './check-strangers.ts';
-import { ill, well, type Finding } from './finding.ts';
+import { attempt, ill, well, type Finding } from './finding.ts';
 
 export interface Expected {
   /** Number of lanes in the settings of the processes. */
@@ -18,14 +18,20 @@ export interface Expected {
 const oldestNode = [20, 19] as const;
 
 export async function checkDeployment(database: Database, expected: Expected): Promise<Finding[]> {
+  return [
+    ...(await attempt('lanes', () => checkAgreement(database, expected))),
+    ...(await attempt('projections', () => checkProjections(database))),
+    ...(await attempt('leaders', () => checkLeaders(database))),
+    ...(await attempt('strangers', () => checkStrangers(database))),
+    ...(await attempt('versions', () => checkVersions(database))),
+  ];
+}
+
+async function checkAgreement(database: Database, expected: Expected): Promise<Finding[]> {
   const [agreed = {}] = await database.run('readAgreement');
   return [
     checkLaneCount(agreed, expected.lanes),
     checkModel(agreed['model_hash'] as string | null, expected.modelHash),
-    await checkProjections(database),
-    ...(await checkLeaders(database)),
-    await checkStrangers(database),
-    ...(await checkVersions(database)),
   ];
 }
 

@@ -3,7 +3,7 @@
  * break references. It reads slices, each in its own statement, so nothing else waits.
  */
 import type { Database } from '#store';
-import { ill, well, type Finding } from './finding.ts';
+import { attempt, ill, well, type Finding } from './finding.ts';
 
 export interface DeepOptions {
   /** Ends the check after the slice under way; faults that were found until then are reported. */
@@ -109,18 +109,28 @@ export async function checkRows(
 ): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (const rowCheck of rowChecks) {
-    const { looked, dangling, shown, isWhole } = await lookAt(database, rowCheck, options);
-    const { check, rows, says, advice } = rowCheck;
-    if (dangling > 0) {
-      const ids = `${shown.join(', ')}${dangling > shown.length ? ', …' : ''}`;
-      findings.push(ill(check, 'fault', `${dangling} ${says}: ${ids}`, advice));
-    } else if (isWhole) findings.push(well(check, `All of ${looked} ${rows} lead to existing rows`));
-    if (isWhole) continue;
-    const stopped = `The check was stopped at the ${rows}, after ${looked} of them: it did not read the rest`;
-    findings.push(ill('deep', 'warning', stopped, 'Run it again and let it finish'));
-    break;
+    const found = await attempt(rowCheck.check, () => checkSlices(database, rowCheck, options));
+    findings.push(...found);
+    if (found.some(({ check }) => check === 'deep')) break;
   }
   return findings;
+}
+
+async function checkSlices(
+  database: Pick<Database, 'run'>,
+  rowCheck: RowCheck,
+  options: DeepOptions,
+): Promise<Finding[]> {
+  const { looked, dangling, shown, isWhole } = await lookAt(database, rowCheck, options);
+  const { check, rows, says, advice } = rowCheck;
+  const findings: Finding[] = [];
+  if (dangling > 0) {
+    const ids = `${shown.join(', ')}${dangling > shown.length ? ', …' : ''}`;
+    findings.push(ill(check, 'fault', `${dangling} ${says}: ${ids}`, advice));
+  } else if (isWhole) findings.push(well(check, `All of ${looked} ${rows} lead to existing rows`));
+  if (isWhole) return findings;
+  const stopped = `The check was stopped at the ${rows}, after ${looked} of them: it did not read the rest`;
+  return [...findings, ill('deep', 'warning', stopped, 'Run it again and let it finish')];
 }
 
 async function lookAt(

@@ -9,47 +9,69 @@ import {
   defaultSchema,
   type Database,
 } from '#store';
-import { ill, well, type Finding } from './finding.ts';
+import { attempt, ill, well, type Finding } from './finding.ts';
 
-/** @returns Whether there is a schema, so that further checks are possible. */
+/** @returns Whether there is a schema of this version, so that further checks are possible. */
 export async function checkSchema(database: Database): Promise<{ findings: Finding[]; hasSchema: boolean }> {
+  let version: number | null = null;
+  const findings = await attempt('schema_version', async () => {
+    const found = await checkVersion(database);
+    version = found.version;
+    return found.finding;
+  });
+  if (version === null) return { findings, hasSchema: false };
+  const hasSchema = version === schemaVersion;
+  return {
+    findings: [
+      ...findings,
+      ...(await attempt('schema_parts', () => checkParts(database, hasSchema))),
+      ...(await attempt('table_autovacuum', () => checkAutovacuum(database))),
+    ],
+    hasSchema,
+  };
+}
+
+/** The version is null without a schema. */
+async function checkVersion(database: Database): Promise<{ version: number | null; finding: Finding }> {
   let ran;
   try {
     ran = await database.run('listMigrations');
   } catch (error) {
     if (!(error instanceof DatabaseError) || !error.isOtherSchema) throw error;
     const says = 'The database has no Sluice schema of this version';
-    const none = ill('schema_version', 'fault', says, 'Run sluice migrate');
-    return { findings: [none], hasSchema: false };
+    return { version: null, finding: ill('schema_version', 'fault', says, 'Run sluice migrate') };
   }
   const version = (ran.at(-1)?.['version'] as number | undefined) ?? 0;
   const known = new Map(readMigrations().map((migration) => [migration.name, migration.checksum]));
   const changed = ran.filter(
     (row) => known.has(row['name'] as string) && known.get(row['name'] as string) !== row['checksum'],
   );
-  const findings: Finding[] = [];
+  return {
+    version,
+    finding: judge(
+      version,
+      changed.map((row) => row['name'] as string),
+    ),
+  };
+}
+
+/** @param changed Migrations of the database that this program has otherwise. */
+function judge(version: number, changed: readonly string[]): Finding {
   if (changed.length > 0) {
-    findings.push(
-      ill(
-        'schema_version',
-        'fault',
-        `This database has migrations that this program does not have: ${changed.map((row) => row['name'] as string).join(', ')}`,
-        'Use the release that made this schema, or another database',
-      ),
+    return ill(
+      'schema_version',
+      'fault',
+      `This database has migrations that this program does not have: ${changed.join(', ')}`,
+      'Use the release that made this schema, or another database',
     );
-  } else if (version !== schemaVersion) {
-    findings.push(
-      ill(
-        'schema_version',
-        'fault',
-        `The schema has version ${version}, and this program needs ${schemaVersion}`,
-        version < schemaVersion ? 'Run sluice migrate' : 'Update the program',
-      ),
-    );
-  } else findings.push(well('schema_version', `The schema has version ${version}`));
-  findings.push(await checkParts(database, version === schemaVersion));
-  findings.push(await checkAutovacuum(database));
-  return { findings, hasSchema: version === schemaVersion };
+  }
+  if (version === schemaVersion) return well('schema_version', `The schema has version ${version}`);
+  return ill(
+    'schema_version',
+    'fault',
+    `The schema has version ${version}, and this program needs ${schemaVersion}`,
+    version < schemaVersion ? 'Run sluice migrate' : 'Update the program',
+  );
 }
 
 /** Indexes and constraints uphold guarantees, so a missing or invalid one is reported by name. */

@@ -1,6 +1,6 @@
 /** Finds what keeps VACUUM from removing rows: sessions, replication slots, prepared transactions; and the effects. */
 import type { Database, Row } from '#store';
-import { ill, well, type Finding } from './finding.ts';
+import { attempt, ill, well, type Finding } from './finding.ts';
 
 export interface VacuumLimits {
   /** Transactions that are older, in seconds, are reported. */
@@ -15,10 +15,10 @@ const faultFactor = 10;
 
 export async function checkVacuum(database: Database, limits: VacuumLimits): Promise<Finding[]> {
   return [
-    await checkTransactions(database, limits),
-    await checkSlots(database),
-    await checkPrepared(database, limits),
-    await checkBloat(database),
+    ...(await attempt('old_transactions', () => checkTransactions(database, limits))),
+    ...(await attempt('replication_slots', () => checkSlots(database))),
+    ...(await attempt('prepared_transactions', () => checkPrepared(database, limits))),
+    ...(await attempt('dead_rows', () => checkBloat(database))),
   ];
 }
 

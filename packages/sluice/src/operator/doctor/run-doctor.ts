@@ -7,7 +7,7 @@ import { checkDeployment, checkNode, type Expected } from './check-deployment.ts
 import { checkSchema } from './check-schema.ts';
 import { checkServer } from './check-server.ts';
 import { checkVacuum } from './check-vacuum.ts';
-import { ill, type Finding, type Verdict } from './finding.ts';
+import { attempt, ill, type Finding, type Verdict } from './finding.ts';
 
 export interface DoctorOptions extends Expected {
   /** URL that writers and listeners connect to. @default the database's URL */
@@ -50,16 +50,21 @@ const lostStatementStates: ReadonlySet<string> = new Set(['42P05', '26000']);
 async function examine(database: Database, options: DoctorOptions): Promise<Finding[]> {
   const { transactionSeconds = 60, notificationMs = 3000 } = options;
   const schema = await checkSchema(database);
-  return [
+  const findings = [
     checkNode(),
-    ...(await checkServer(database)),
+    ...(await attempt('postgresql', () => checkServer(database))),
     ...(await checkConnection(database, { ...options, notificationMs })),
     await checkOwnClock(database),
     ...(await checkVacuum(database, { transactionSeconds })),
     ...schema.findings,
-    // No further checks are possible in a schema of another version.
-    ...(schema.hasSchema ? [await checkClocks(database), ...(await checkDeployment(database, options))] : []),
-    ...(schema.hasSchema && options.deep !== undefined ? await checkRows(database, options.deep) : []),
+  ];
+  // No further checks are possible in a schema of another version.
+  if (!schema.hasSchema) return findings;
+  return [
+    ...findings,
+    ...(await attempt('clocks', () => checkClocks(database))),
+    ...(await checkDeployment(database, options)),
+    ...(options.deep === undefined ? [] : await checkRows(database, options.deep)),
   ];
 }
 
