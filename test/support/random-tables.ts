@@ -240,7 +240,8 @@ function childRow({ keys, childKey, hasRounded }: RandomTables, each: Drawn, num
     ...(hasRounded && isWhole ? { part: 7.01 } : {}),
   };
   if (each.operation === 'delete') return own;
-  const { to } = each;
+  // Of a row without its whole key that also lacks a parent, the answer may name either fault.
+  const to = hasRounded && !isWhole ? null : each.to;
   const parent = each.given[0]
     ? keys.map((type, place) => [`k${place}`, to === null ? null : valueOf(type, to, each.isLoud)])
     : [];
