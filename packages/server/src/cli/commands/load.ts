@@ -12,6 +12,7 @@ import { progressText, summaryLines } from '../load/describe-tally.ts';
 import { load } from '../load/load.ts';
 import { countLines, findLoadFiles, readLoadLines } from '../load/read-lines.ts';
 import { shuffle } from '../load/shuffle.ts';
+import { stoppedExitCode } from '../operate/exit-codes.ts';
 import { complain, printJson, printLine } from '../process/output.ts';
 import { ProgressLine } from '../process/progress-line.ts';
 import { awaitStopRequest } from '../process/stop-request.ts';
@@ -76,7 +77,7 @@ export const loadCommand = () =>
       progress.clear();
       if (isJson) printJson(report);
       else for (const line of summaryLines(report)) printLine(line);
-      if (report.isInterrupted) process.exitCode = 130;
+      if (report.isInterrupted) process.exitCode = stoppedExitCode;
       else if (report.failed > 0) process.exitCode = 1;
     },
   });

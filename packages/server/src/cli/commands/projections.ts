@@ -10,6 +10,7 @@ import { databaseSettings } from '../config/database-settings.ts';
 import { numberSetting } from '../config/setting-forms.ts';
 import { modelFiles, referentialIdLayout } from '../config/settings.ts';
 import type { Values } from '../config/setting.ts';
+import { stoppedExitCode } from '../operate/exit-codes.ts';
 import { counted, number, tableLines } from '../operate/text.ts';
 import { withDatabase } from '../operate/with-database.ts';
 import { complain, printJson, printLine } from '../process/output.ts';
@@ -94,7 +95,7 @@ const rebuild = () =>
       const report = await withDatabase(values, work, { applicationName: 'sluice rebuild' }).finally(() =>
         progress.clear(),
       );
-      if (!report.isComplete) process.exitCode = 130;
+      if (!report.isComplete) process.exitCode = stoppedExitCode;
       if (flags['json'] === true) return printJson(report);
       if (report.isComplete) printLine(completeText(report));
       else

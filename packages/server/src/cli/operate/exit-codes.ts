@@ -3,3 +3,6 @@ export const attentionExitCode = 5;
 
 /** The doctor found a fault: a guarantee is broken, or work has stopped. */
 export const faultExitCode = 6;
+
+/** A request to stop came before the end of the work. */
+export const stoppedExitCode = 130;

@@ -1,6 +1,7 @@
 /** Runs an operator command in one store of the stores file, or in all of them, with limited concurrency. */
 import { SluiceError } from 'sluice/internal/protocol';
 import type { DatabaseValues } from '../config/database-url.ts';
+import { stoppedExitCode } from '../operate/exit-codes.ts';
 import { inStore, printJson, printLine } from '../process/output.ts';
 import { reportError } from '../process/report-error.ts';
 import { inSeries } from '../process/stop-request.ts';
@@ -27,9 +28,6 @@ export function assertChoice(
   if (isAll && store !== undefined) refuse('--store');
   if (isAll && flags['watch'] === true) refuse('--watch');
 }
-
-/** Of a command that was stopped, even in the last store. */
-const stoppedExitCode = 130;
 
 /**
  * An entry that cannot be used here keeps no command from the other stores: its variable may be set for other processes.
