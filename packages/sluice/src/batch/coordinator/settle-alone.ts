@@ -146,7 +146,7 @@ async function completeRefusal(
     return detail === null ? null : { ...refused, detail };
   } catch (error) {
     if (!(error instanceof DatabaseError) || error.isConnectionLoss) throw error;
-    return refused.isSuspected === true ? null : refused;
+    return refused.needsProof === true ? null : refused;
   }
 }
 

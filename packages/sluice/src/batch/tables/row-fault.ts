@@ -23,7 +23,7 @@ export function refusalOf(error: DatabaseError, work: RowWork): Refusal | null {
   if (code === null)
     return {
       code: 'row_invalid',
-      isSuspected: true,
+      needsProof: true,
       complete: async (look) => {
         const wrong = await findWrongColumn(work, look);
         return wrong === null ? null : { database: { ...database, column: wrong } };
