@@ -242,12 +242,7 @@ function isNoRoom(cause: unknown): boolean {
 
 /** A fault of the database of a store concerns that store only, and may pass soon. */
 function refusalOf(cause: unknown): SluiceError {
-  return new SluiceError(
-    'database_unavailable',
-    'This node cannot use the database of this data store now.',
-    {
-      cause,
-      retryAfterSeconds: Math.ceil(retryMs / 1000),
-    },
-  );
+  const reason = 'This node cannot use the database of this data store now.';
+  const retryAfterSeconds = Math.ceil(retryMs / 1000);
+  return new SluiceError('database_unavailable', reason, { cause, retryAfterSeconds });
 }
