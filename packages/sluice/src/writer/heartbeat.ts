@@ -26,6 +26,8 @@ export interface Heard extends Found {
 
 /** Poll interval while hints are wanted and do not arrive. */
 const deafIntervalMs = 50;
+/** Poll intervals from one heartbeat of a standby to the next. */
+const standbyPolls = 2;
 /** The server ends a session that is silent for 2 s, and a lease of 2 s has to be renewed before it ends. */
 const intervalMsMax = 500;
 
@@ -49,7 +51,11 @@ export class Heartbeat {
     // Lanes that were just taken are also read from the start.
     if (taken > 0) front.scan({ isDue: true });
     front.noteRead(took);
-    wakeups.nextHeartbeatIn(Math.min(isDeaf() ? deafIntervalMs : intervalMsMax, pollIntervalMs));
+    // A standby has no lanes to poll, and hears of free ones.
+    const restMs = elector.terms.size === 0 ? standbyPolls * pollIntervalMs : pollIntervalMs;
+    wakeups.nextHeartbeatIn(
+      isDeaf() ? Math.min(deafIntervalMs, pollIntervalMs) : Math.min(intervalMsMax, restMs),
+    );
     wakeups.heartbeats.note(Math.abs(elector.terms.size - before));
     this.#options.onNeighbour(neighbourOf(pid, found.sessionPids));
     if (elector.terms.size !== before) this.#options.onLanes([...elector.terms.keys()], taken);
