@@ -75,7 +75,7 @@ describe('the heartbeat', () => {
     expect(await heartbeat.runIfDue()).not.toBeNull();
   });
 
-  test('a standby has a heartbeat at every second poll interval, and a leader at each', async () => {
+  test('a standby that watches a neighbour has a heartbeat at every second poll interval', async () => {
     vi.useFakeTimers({ toFake: ['performance'] });
     onTestFinished(() => void vi.useRealTimers());
     const made = setup(200);
@@ -85,6 +85,8 @@ describe('the heartbeat', () => {
       for (let waited = 0; ; waited += 100, vi.advanceTimersByTime(100))
         if (made.wakeups.takeHeartbeat()) return waited;
     };
+    expect(await restMs()).toBe(200);
+    made.found = { sessionPids: [20, 30] };
     expect(await restMs()).toBe(400);
     made.lanes = [1];
     expect(await restMs()).toBe(200);

@@ -51,13 +51,15 @@ export class Heartbeat {
     // Lanes that were just taken are also read from the start.
     if (taken > 0) front.scan({ isDue: true });
     front.noteRead(took);
-    // A standby has no lanes to poll, and hears of free ones.
-    const restMs = elector.terms.size === 0 ? standbyPolls * pollIntervalMs : pollIntervalMs;
+    const neighbour = neighbourOf(pid, found.sessionPids);
+    // A standby has no lanes to poll. Where sessions watch each other, it hears of free ones.
+    const isStandby = elector.terms.size === 0 && neighbour !== null;
+    const restMs = isStandby ? standbyPolls * pollIntervalMs : pollIntervalMs;
     wakeups.nextHeartbeatIn(
       isDeaf() ? Math.min(deafIntervalMs, pollIntervalMs) : Math.min(intervalMsMax, restMs),
     );
     wakeups.heartbeats.note(Math.abs(elector.terms.size - before));
-    this.#options.onNeighbour(neighbourOf(pid, found.sessionPids));
+    this.#options.onNeighbour(neighbour);
     if (elector.terms.size !== before) this.#options.onLanes([...elector.terms.keys()], taken);
     if (found.isDraining) this.#options.onDrain();
     return { ...found, hasTaken: taken > 0 };
