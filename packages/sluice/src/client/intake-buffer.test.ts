@@ -1,4 +1,4 @@
-import { BatchPlaces, Gathering, type Write } from '#protocol';
+import { BatchPlaces, Gathering, type BatchPlace, type Write } from '#protocol';
 import { Database, DatabaseClock } from '#store';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { useDatabase } from '../../../../test/support/database.ts';
@@ -116,7 +116,8 @@ describe('the buffer before the intake', () => {
     const batchPlaces = new BatchPlaces();
     const { buffer } = await setup({ batchPlaces });
     await buffer.accept(write());
-    const others = await Promise.all(Array.from({ length: 4 }, () => batchPlaces.enter(1)));
+    const others: BatchPlace[] = [];
+    while (others.length < 4) others.push(await batchPlaces.enter(1));
     const first = buffer.accept(write());
     await new Promise((resolve) => setImmediate(resolve));
     const second = buffer.accept(write());
