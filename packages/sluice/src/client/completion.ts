@@ -6,7 +6,7 @@ import { outcomeOf } from '#batch';
 import { unpackIds } from '#protocol';
 import { channels, createListener, listenerNameOf, type Database, type Listener, type Row } from '#store';
 import type { ClientObserver, FoundBy } from './observer.ts';
-import { ownNode } from './prepare-write.ts';
+import { ownNode } from './new-write.ts';
 import { traceCompletion } from './trace-write.ts';
 import type { Waits } from './waits.ts';
 
