@@ -11,13 +11,12 @@ import type { ClientOptions } from './client-options.ts';
 import { clientReads, type Run } from './client-reads.ts';
 import { Completion } from './completion.ts';
 import { CoordinatedPath } from './coordinated-path.ts';
-import { createPath } from './create-path.ts';
+import { createPath, type WritePath } from './create-path.ts';
 import { DocumentReads } from './document-reads.ts';
 import { EarlierWrites } from './earlier-writes.ts';
 import { Readiness } from './readiness.ts';
 import { RowRequests } from './row-requests.ts';
 import { Waits } from './waits.ts';
-import type { WritePath } from './write-path.ts';
 import { WriteReads } from './write-reads.ts';
 import { WriteRequests } from './write-requests.ts';
 import { WritesUnderWay } from './writes-under-way.ts';
@@ -70,7 +69,8 @@ export function assembleClient(options: ClientOptions, model: Model): ClientPart
     observer,
     onError,
   });
-  const path = createPath(options, { waits, database, clock, onError });
+  const run = clientReads(database, failures);
+  const path = createPath(options, { waits, database, clock, run, onError });
   const readiness = new Readiness({
     mode,
     onOverload: options.onOverload ?? 'refuse',
@@ -90,7 +90,7 @@ export function assembleClient(options: ClientOptions, model: Model): ClientPart
       observer,
       options.store,
     ),
-    ...requestParts(options, model, { database, clock, run: clientReads(database, failures) }),
+    ...requestParts(options, model, { database, clock, run }),
   };
 }
 

@@ -136,7 +136,8 @@ export class Completion {
 
   #sendAgain(writeId: string): void {
     const submitter = this.#options.waits.submitterOf(writeId);
-    if (submitter === null || !submitter.isInserted) return;
+    // A write whose wait ends is being cancelled.
+    if (submitter === null || !submitter.isInserted || submitter.isEnding) return;
     submitter.isInserted = false;
     submitter.route?.send(submitter);
   }

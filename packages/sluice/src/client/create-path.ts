@@ -1,7 +1,8 @@
 /** The path of writes through a client, by its mode. */
 import { logBatch, settleOptionsOf, type BatchReport } from '#batch';
 import { defaults, Gathering } from '#protocol';
-import type { Database, DatabaseClock, Row } from '#store';
+import type { Database, DatabaseClock } from '#store';
+import type { Run } from './client-reads.ts';
 import type { ClientOptions } from './client-options.ts';
 import { CoordinatedPath } from './coordinated-path.ts';
 import { IntakeBuffer } from './intake-buffer.ts';
@@ -11,17 +12,21 @@ import { always, byCountAndAge, onOverflow, whileIdle, type SettlePolicy } from 
 import type { Route } from './waiter.ts';
 import type { Waits } from './waits.ts';
 
-export interface PathParts {
+/** Of a write to its outcome: through the intake, or settled by the node itself. */
+export type WritePath = CoordinatedPath | NodeSettler;
+
+interface PathParts {
   waits: Waits;
   database: Database;
   clock: DatabaseClock;
+  run: Run;
   onError: (error: unknown, doing: string) => void;
 }
 
 /** Limit in milliseconds for a read of the lanes; if one takes longer, its connection is lost. */
 const gaugeTimeoutMs = 2000;
 
-export function createPath(options: ClientOptions, parts: PathParts): CoordinatedPath | NodeSettler {
+export function createPath(options: ClientOptions, parts: PathParts): WritePath {
   const { mode = 'coordinated', fastPathWritesMax = defaults.fastPathWritesMax } = options;
   if (mode === 'direct') return settlerOf(always(options), options, parts);
   if (mode === 'local') return settlerOf(byCountAndAge(options), options, parts);
@@ -60,14 +65,8 @@ function gaugeOf(options: ClientOptions, { database, onError }: PathParts): Inta
     highWaterWrites: options.highWaterWrites ?? defaults.highWaterWrites,
     highWaterMs: options.highWaterMs ?? defaults.highWaterMs,
     leaderGraceMs: options.leaderGraceMs ?? defaults.leaderGraceMs,
-    async run(name, values): Promise<Row[]> {
-      try {
-        return await database.run(name, values, gaugeTimeoutMs);
-      } catch (error) {
-        onError(error, name);
-        throw error;
-      }
-    },
+    run: (name, values) => database.run(name, values, gaugeTimeoutMs),
+    onError,
   });
 }
 

@@ -11,15 +11,14 @@ import { takeFront } from './take-front.ts';
 import { VainTries } from './vain-tries.ts';
 import type { Route, Submitter } from './waiter.ts';
 import { notApplied } from './waits.ts';
-import type { WritePath } from './write-path.ts';
 
-export interface NodeSettlerOptions extends BatchAttemptsOptions {
+interface NodeSettlerOptions extends BatchAttemptsOptions {
   /** The route for writes that one try has left. Null: they are tried again here. */
   next: Route | null;
   pollIntervalMs: number;
 }
 
-export class NodeSettler implements Route, WritePath {
+export class NodeSettler implements Route {
   readonly #options: NodeSettlerOptions;
   readonly #attempts: BatchAttempts;
   #queue: Submitter[] = [];
@@ -56,14 +55,13 @@ export class NodeSettler implements Route, WritePath {
     return this.writes > 0 || !this.#vainTries.isPausing;
   }
 
-  start(): Promise<void> {
+  start(): void {
     this.#restTimer = setInterval(() => {
       this.#retries.end();
       // Otherwise no code would notice that it has ended.
       if (this.trouble !== null && this.#isFree && this.writes === 0) this.#follow(this.#attempts.probe());
       this.#work();
     }, this.#options.pollIntervalMs);
-    return Promise.resolve();
   }
 
   async stop(): Promise<void> {
