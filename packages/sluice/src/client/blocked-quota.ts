@@ -5,7 +5,7 @@
 import { SluiceError } from '#protocol';
 import type { Run } from './client-reads.ts';
 
-export interface BlockedQuotaOptions {
+interface BlockedQuotaOptions {
   blockedWritesMax: number;
   run: Run;
 }

@@ -10,7 +10,7 @@ import { ownNode } from './new-write.ts';
 import { traceCompletion } from './trace-write.ts';
 import type { Waits } from './waits.ts';
 
-export interface CompletionOptions {
+interface CompletionOptions {
   waits: Waits;
   database: Database;
   listenUrl: string;

@@ -18,7 +18,7 @@ import { traceIntake } from './trace-write.ts';
 import { Trouble } from './trouble.ts';
 import type { Route } from './waiter.ts';
 
-export interface IntakeBufferOptions {
+interface IntakeBufferOptions {
   connection: ConnectionOptions;
   clock: DatabaseClock;
   /** True: each insert is flushed before it is confirmed, and the hint follows in its own statement. */

@@ -6,7 +6,7 @@
 import { SluiceError } from '#protocol';
 import type { Row } from '#store';
 
-export interface IntakeGaugeOptions {
+interface IntakeGaugeOptions {
   /** Arrivals since the oldest ready write of a lane at which the lane takes no more. It takes writes again below 50 %. */
   highWaterWrites: number;
   /** Age of that write, in milliseconds, at which the lane takes no more. It takes writes again below 50 %. */

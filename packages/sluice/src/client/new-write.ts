@@ -18,7 +18,7 @@ export interface PresentIdentity {
   superclassId: string | null;
 }
 
-export type WriteContent = Pick<Write, 'operation' | 'resource' | 'ifMatch' | 'superclassId'> &
+type WriteContent = Pick<Write, 'operation' | 'resource' | 'ifMatch' | 'superclassId'> &
   Pick<Write, 'referenceIds' | 'contentHash' | 'body' | 'form'> & {
     /** Null: the id of the write, so what it creates can be found while the write is under way. */
     documentId: string | null;

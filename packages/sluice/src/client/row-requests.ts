@@ -8,7 +8,7 @@ import { prepareRow, type RowTarget } from './prepare-row.ts';
 import { assertBody, assertIdempotencyKey, assertOperation } from './prepare-write.ts';
 import { rowTableOf } from './row-table.ts';
 
-export interface RowRequestsOptions {
+interface RowRequestsOptions {
   /** Reads the targets and the catalog of their tables. */
   read: () => Promise<Targets>;
   clock: Pick<DatabaseClock, 'now'>;

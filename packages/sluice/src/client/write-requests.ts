@@ -7,7 +7,7 @@ import type { WriteRequest } from './contract.ts';
 import type { PresentIdentity } from './new-write.ts';
 import { assertBody, assertRequest, prepareWrite } from './prepare-write.ts';
 
-export interface WriteRequestsOptions {
+interface WriteRequestsOptions {
   run: Run;
   clock: DatabaseClock;
   quota: BlockedQuota;
