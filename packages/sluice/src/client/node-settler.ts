@@ -146,7 +146,8 @@ export class NodeSettler implements Route {
   }
 
   async #settle(batch: readonly Submitter[]): Promise<void> {
-    if (this.#options.policy.isOneTry) {
+    const { isOneTry, writesMax } = this.#options.policy;
+    if (isOneTry) {
       this.#vainTries.note(await this.#attempts.settleAtOnce(batch));
       for (const waiter of batch) waiter.isUnderWay = false;
       return this.#handOn(batch);
@@ -163,7 +164,7 @@ export class NodeSettler implements Route {
     for (const waiter of left) {
       if (waiter.isEnding) void this.#options.waits.cancel(waiter);
       else if (deferred.has(waiter.writeId)) continue;
-      else if (locked.has(waiter.writeId)) this.#retries.restBriefly(waiter, this.#isAlone);
+      else if (locked.has(waiter.writeId)) this.#retries.restBriefly(waiter, writesMax === 1);
       else this.#retries.rest(waiter);
     }
   }
@@ -182,10 +183,5 @@ export class NodeSettler implements Route {
         waiter.lookedAt = Number.NEGATIVE_INFINITY;
       }
     }
-  }
-
-  /** Each write has a session of its own. */
-  get #isAlone(): boolean {
-    return this.#options.policy.writesMax === 1;
   }
 }

@@ -5,7 +5,7 @@ import type { TargetDefinition } from '#targets';
 import * as z from 'zod';
 
 /** The used connection settings of a `pg.Pool`. */
-export interface PoolLike {
+interface PoolLike {
   readonly options: {
     connectionString?: string | undefined;
     host?: string | undefined;

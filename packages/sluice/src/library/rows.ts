@@ -101,7 +101,7 @@ export class EmbeddedCall implements CallTarget {
 }
 
 /** A request, with the row, the rows or the key that the program passed. */
-export interface PreparedRow {
+interface PreparedRow {
   request: RowRequest;
   given: object;
 }
