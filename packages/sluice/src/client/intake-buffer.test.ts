@@ -42,8 +42,8 @@ describe('the buffer before the intake', () => {
 
   /** Number of inserts sent, and of writes in them. */
   const sent = (): { flushes: number; writes: number } => {
-    const sizes = flights.mock.calls.map(([[insert]]) => (insert?.values?.[0] as unknown[]).length);
-    return { flushes: sizes.length, writes: sizes.reduce((sum, size) => sum + size, 0) };
+    const inserts = flights.mock.calls.map(([[insert]]) => insert?.values?.[0] as string[]);
+    return { flushes: inserts.length, writes: inserts.flat().length };
   };
 
   async function setup(
