@@ -107,7 +107,7 @@ export async function openNode(
   const page =
     values.dashboard === 'off'
       ? null
-      : openDashboard(values.dashboard, { ...place, url: operatorUrl, store }, model);
+      : openDashboard(values.dashboard, { ...place, url: operatorUrl, store, hosts }, model);
   const prefix = store === undefined ? '' : `/${store}`;
   const profile = await profileOfFormat(model);
   const api = modules.createApi({
