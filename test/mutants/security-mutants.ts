@@ -305,7 +305,7 @@ export const securityMutants: Record<string, Mutant[]> = {
       ),
     ],
   ],
-  'blocked-quota.test.ts': [
+  'spec/blocked-quota.test.ts': [
     ['lets a client have any number of blocked writes', at('BlockedQuota/check', always('isFull'))],
     [
       'counts the blocked writes of all clients together',

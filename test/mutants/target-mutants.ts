@@ -6,7 +6,7 @@ import { at, type Mutant } from './mutant.ts';
 /** By the test file that must fail: its name, with as much of its path as tells it from others. */
 export const targetMutants: Record<string, Mutant[]> = {
   'client/prepare-row.test.ts': [
-    ['knows a changed row by its write', at('prepareRow', give('documentId', 'writeId'))],
+    ['knows a changed row by its write', at('prepareRow', give('documentId', 'null'))],
     [
       'takes an upsert that ignores rows for one that changes them',
       at('contentOfRows', give('hashed', 'parsed')),

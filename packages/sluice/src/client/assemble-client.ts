@@ -1,23 +1,21 @@
 /** Assembles the parts of a client. The mode decides its path; the rest is the same in every mode. */
 import { assertProjections } from '#batch';
 import type { Model } from '#model';
-import { defaults, FailureLog } from '#protocol';
+import { FailureLog } from '#protocol';
 import { Database, DatabaseClock, nodeNameIn } from '#store';
 import { readTargets } from '#targets';
-import { assertOptions } from './assert-options.ts';
 import { BlockedQuota } from './blocked-quota.ts';
 import { Cancellations } from './cancellations.ts';
-import type { ClientOptions } from './client-options.ts';
+import type { CompleteOptions } from './complete-options.ts';
 import { clientReads, type Run } from './client-reads.ts';
 import { Completion } from './completion.ts';
 import { CoordinatedPath } from './coordinated-path.ts';
-import { createPath } from './create-path.ts';
+import { createPath, type WritePath } from './create-path.ts';
 import { DocumentReads } from './document-reads.ts';
 import { EarlierWrites } from './earlier-writes.ts';
 import { Readiness } from './readiness.ts';
 import { RowRequests } from './row-requests.ts';
 import { Waits } from './waits.ts';
-import type { WritePath } from './write-path.ts';
 import { WriteReads } from './write-reads.ts';
 import { WriteRequests } from './write-requests.ts';
 import { WritesUnderWay } from './writes-under-way.ts';
@@ -41,17 +39,16 @@ export interface ClientParts {
 }
 
 /** @throws {SluiceError} `configuration_invalid` */
-export function assembleClient(options: ClientOptions, model: Model): ClientParts {
-  assertOptions(options);
-  assertProjections(options.projections ?? [], model);
-  const { mode = 'coordinated', notifications = true, listenUrl = options.url, observer } = options;
+export function assembleClient(options: CompleteOptions, model: Model): ClientParts {
+  assertProjections(options.projections, model);
+  const { mode, onOverload, notifications, observer } = options;
   const failures = new FailureLog(options.logger);
   const onError = (error: unknown, doing: string): void => failures.note(error, doing);
   const database = new Database({
     url: options.url,
     schema: options.schema,
     applicationName: options.applicationName ?? nodeNameIn(options.schema),
-    connectionsMax: options.connectionsMax ?? defaults.connectionsMax,
+    connectionsMax: options.connectionsMax,
     ...(options.answerTimeoutMs === undefined ? {} : { answerTimeoutMs: options.answerTimeoutMs }),
   });
   const clock = new DatabaseClock({
@@ -63,20 +60,16 @@ export function assembleClient(options: ClientOptions, model: Model): ClientPart
   const completion = new Completion({
     waits,
     database,
-    listenUrl,
+    listenUrl: options.listenUrl ?? options.url,
     // In the other modes, a node settles its own writes, so it only waits for writes of other nodes.
     notifications: notifications && mode === 'coordinated',
-    pollIntervalMs: options.pollIntervalMs ?? defaults.pollIntervalMs,
+    pollIntervalMs: options.pollIntervalMs,
     observer,
     onError,
   });
-  const path = createPath(options, { waits, database, clock, onError });
-  const readiness = new Readiness({
-    mode,
-    onOverload: options.onOverload ?? 'refuse',
-    database,
-    troubleOf: () => path.trouble,
-  });
+  const run = clientReads(database, failures);
+  const path = createPath(options, { waits, database, clock, run, onError });
+  const readiness = new Readiness({ mode, onOverload, database, troubleOf: () => path.trouble });
   return {
     database,
     clock,
@@ -85,29 +78,23 @@ export function assembleClient(options: ClientOptions, model: Model): ClientPart
     path,
     readiness,
     intake: path instanceof CoordinatedPath ? path : null,
-    underWay: new WritesUnderWay(
-      options.waitingWritesMax ?? defaults.waitingWritesMax,
-      observer,
-      options.store,
-    ),
-    ...requestParts(options, model, { database, clock, run: clientReads(database, failures) }),
+    underWay: new WritesUnderWay(options.waitingWritesMax, observer, options.store),
+    ...requestParts(options, model, { database, clock, run }),
   };
 }
 
 /** The parts that read requests and answer them from the database. */
 function requestParts(
-  options: ClientOptions,
+  { lanes, blockedWritesMax, documentBytesMax, pageBytesMax, targets }: CompleteOptions,
   model: Model,
   { database, clock, run }: Pick<ClientParts, 'database' | 'clock' | 'run'>,
 ): Pick<ClientParts, 'run' | 'requests' | 'rows' | 'documents' | 'writes' | 'earlier'> {
-  const { documentBytesMax = defaults.documentBytesMax, pageBytesMax = defaults.pageBytesMax } = options;
-  const { lanes = defaults.lanes, blockedWritesMax = defaults.blockedWritesMax } = options;
   const quota = new BlockedQuota({ blockedWritesMax, run });
   return {
     run,
     requests: new WriteRequests({ run, clock, quota, lanes, documentBytesMax }),
     rows: new RowRequests({
-      read: () => readTargets(database, options.targets ?? []),
+      read: () => readTargets(database, targets),
       clock,
       quota,
       lanes,

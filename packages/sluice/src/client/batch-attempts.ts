@@ -24,7 +24,7 @@ import {
   type PoolUsage,
   type Session,
 } from '#store';
-import { behindAll } from './prepare-write.ts';
+import { behindAll } from './new-write.ts';
 import type { SettlePolicy } from './settle-policy.ts';
 import { Trouble } from './trouble.ts';
 import type { Submitter } from './waiter.ts';

@@ -5,7 +5,7 @@
 import { SluiceError } from '#protocol';
 import type { Run } from './client-reads.ts';
 
-export interface BlockedQuotaOptions {
+interface BlockedQuotaOptions {
   blockedWritesMax: number;
   run: Run;
 }
@@ -14,7 +14,7 @@ const countedForMs = 1000;
 
 export class BlockedQuota {
   readonly #options: BlockedQuotaOptions;
-  readonly #counts = new Map<string, { isFull: boolean; until: number }>();
+  readonly #counts = new Map<string, { isFull: Promise<boolean>; until: number }>();
 
   constructor(options: BlockedQuotaOptions) {
     this.#options = options;
@@ -25,15 +25,20 @@ export class BlockedQuota {
     const now = performance.now();
     let counted = this.#counts.get(client);
     if (counted === undefined || counted.until < now) {
-      const { blockedWritesMax, run } = this.#options;
-      const [row] = await run('countBlocked', [client, blockedWritesMax]);
-      counted = { isFull: (row?.['blocked'] as number) >= blockedWritesMax, until: now + countedForMs };
+      counted = { isFull: this.#isFull(client), until: now + countedForMs };
+      counted.isFull.catch(() => this.#counts.delete(client));
       if (this.#counts.size > 1000) this.#counts.clear();
       this.#counts.set(client, counted);
     }
-    if (!counted.isFull) return;
+    if (!(await counted.isFull)) return;
     throw new SluiceError('rate_limited', 'Too many writes of this client already wait for references.', {
       retryAfterSeconds: 5,
     });
+  }
+
+  async #isFull(client: string): Promise<boolean> {
+    const { blockedWritesMax, run } = this.#options;
+    const [row] = await run('countBlocked', [client, blockedWritesMax]);
+    return (row?.['blocked'] as number) >= blockedWritesMax;
   }
 }

@@ -1,8 +1,6 @@
-/** A write between its node and the intake, and the result of its insert. */
+/** A write that waits for its insert into the intake. A waiter is one, too; its outcome comes later. */
 import { SluiceError, type ErrorCode, type Write } from '#protocol';
-import { KeyTaken } from './earlier-writes.ts';
 
-/** A write that waits for its insert. A waiter is one, too; its outcome comes later. */
 export interface Buffered {
   readonly write: Write;
   /** The write may be in the intake: an insert was sent, and no refusal of it is known. */
@@ -14,30 +12,6 @@ export interface Buffered {
   inserted(): void;
   /** The write is not taken, and not sent again. */
   refuse(error: Error): void;
-}
-
-export function endInserted(batch: readonly Buffered[], left: Set<Buffered>): void {
-  for (const each of batch) {
-    left.delete(each);
-    each.wasSent = true;
-    each.inserted();
-  }
-}
-
-/** The insert has left these writes out. */
-export function endKeyTaken(batch: readonly Buffered[], left: Set<Buffered>): void {
-  for (const each of batch) {
-    left.delete(each);
-    each.wasSent = false;
-    each.refuse(new KeyTaken());
-  }
-}
-
-export function endRefused(batch: readonly Buffered[], left: Set<Buffered>, error: Error): void {
-  for (const each of batch) {
-    left.delete(each);
-    each.refuse(each.wasSent ? new SluiceError('outcome_unknown', undefined, { cause: error }) : error);
-  }
 }
 
 /** @param code Code for a write that was never sent; the fate of other writes is unknown. */

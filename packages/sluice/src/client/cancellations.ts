@@ -11,8 +11,8 @@ interface Due {
   resolve: (outcome: Outcome) => void;
   reject: (error: unknown) => void;
   since: number;
-  isApart: boolean;
-  isAlone: boolean;
+  /** How often it met a lock, on the row of its lane or of a write. */
+  lockTries: number;
 }
 
 const writesAtOnceMax = 512;
@@ -38,7 +38,7 @@ export class Cancellations {
   /** Resolves with the final outcome of the write: cancelled, or an earlier one. Rejects if neither is certain. */
   cancel(write: Write): Promise<Outcome> {
     return new Promise((resolve, reject) => {
-      this.#due.push({ write, resolve, reject, since: performance.now(), isApart: false, isAlone: false });
+      this.#due.push({ write, resolve, reject, since: performance.now(), lockTries: 0 });
       this.#cancelling ??= this.#cancelAll().finally(() => (this.#cancelling = null));
     });
   }
@@ -68,16 +68,17 @@ export class Cancellations {
     }
   }
 
-  /** All that gathered, together; but cancellations that met a lock are apart from the others, each lane alone. */
-  #next(): Due[][] {
-    const due = this.#due.splice(0, writesAtOnceMax);
-    const together = due.filter(({ isApart }) => !isApart);
-    const parts = new Map<string, Due[]>();
-    for (const each of due.filter(({ isApart }) => isApart)) {
-      const part = each.isAlone ? each.write.writeId : String(each.write.lane);
-      parts.set(part, [...(parts.get(part) ?? []), each]);
+  /** All that gathered, together; but of those that met a lock, first each lane is tried alone, then each write. */
+  #next(): Iterable<Due[]> {
+    const due = this.#due.splice(0, writesAtOnceMax).sort((one, other) => one.lockTries - other.lockTries);
+    const parts = new Map<string | number, Due[]>();
+    for (const each of due) {
+      const part = partOf(each);
+      const others = parts.get(part);
+      if (others === undefined) parts.set(part, [each]);
+      else others.push(each);
     }
-    return [together, ...parts.values()].filter((part) => part.length > 0);
+    return parts.values();
   }
 
   #leave(due: readonly Due[], error: unknown): void {
@@ -86,11 +87,14 @@ export class Cancellations {
     for (const each of due) {
       if (!isLocked || isOver(each.since)) each.reject(error);
       else {
-        // The lock is on the row of the lane or of a write: first each lane is tried alone, then each write.
-        each.isAlone = each.isApart;
-        each.isApart = true;
+        each.lockTries += 1;
         this.#due.push(each);
       }
     }
   }
+}
+
+function partOf({ lockTries, write }: Due): string | number {
+  if (lockTries === 0) return 'together';
+  return lockTries === 1 ? write.lane : write.writeId;
 }

@@ -6,7 +6,7 @@ import type { RowTable } from './row-table.ts';
 /** Most faults of one request that an error lists. */
 export const faultsMax = 20;
 
-export interface CheckOptions {
+interface CheckOptions {
   /** Index of the row in its array; null: it is alone. */
   place: number | null;
   /** The row is inserted: missing columns get their default. */

@@ -10,7 +10,7 @@ export interface ClientOptions extends Partial<Record<ClientTunable, number>> {
   /** `postgres://…` */
   url: string;
   /** A direct URL for LISTEN, if `url` leads through a transaction-mode pooler. @default url */
-  listenUrl?: string;
+  listenUrl?: string | undefined;
   /** Schema of the deployment; a database may have several. @default 'sluice' */
   schema?: string | undefined;
   /** Model of the documents. @default none; then targets are required */

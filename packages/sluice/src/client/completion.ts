@@ -6,11 +6,11 @@ import { outcomeOf } from '#batch';
 import { unpackIds } from '#protocol';
 import { channels, createListener, listenerNameOf, type Database, type Listener, type Row } from '#store';
 import type { ClientObserver, FoundBy } from './observer.ts';
-import { ownNode } from './prepare-write.ts';
+import { ownNode } from './new-write.ts';
 import { traceCompletion } from './trace-write.ts';
 import type { Waits } from './waits.ts';
 
-export interface CompletionOptions {
+interface CompletionOptions {
   waits: Waits;
   database: Database;
   listenUrl: string;
@@ -136,7 +136,8 @@ export class Completion {
 
   #sendAgain(writeId: string): void {
     const submitter = this.#options.waits.submitterOf(writeId);
-    if (submitter === null || !submitter.isInserted) return;
+    // A write whose wait ends is being cancelled.
+    if (submitter === null || !submitter.isInserted || submitter.isEnding) return;
     submitter.isInserted = false;
     submitter.route?.send(submitter);
   }

@@ -29,9 +29,9 @@ export interface WriteRequest {
 
 export interface SubmitOptions {
   /** Longest wait in milliseconds; then the write is cancelled, or has its outcome. @default the client's `waitMs` */
-  waitMs?: number;
+  waitMs?: number | undefined;
   /** An abort ends the wait like the end of its time. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 export interface EnlistOptions {
@@ -40,7 +40,7 @@ export interface EnlistOptions {
    * PostgreSQL 15 and 16 end only an idle session. A shorter limit of the session stays.
    * @default 20000
    */
-  transactionMs?: number;
+  transactionMs?: number | undefined;
 }
 
 /** Runs a statement on a connection of the caller's. */

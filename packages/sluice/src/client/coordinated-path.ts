@@ -3,24 +3,24 @@
  * its writes are refused before their insert. By option, the node commits such writes itself (the bypass), or small
  * groups of writes while it is idle (the fast path).
  */
-import { SluiceError, type GatheringState, type Outcome, type Write } from '#protocol';
+import type { GatheringState, Outcome, Write } from '#protocol';
 import {
-  DatabaseError,
   isTransactionPooled,
+  query,
   readAbility,
   type Database,
-  type PoolUsage,
-  query,
   type DatabaseClock,
+  type DatabaseError,
+  type PoolUsage,
 } from '#store';
 import type { Logger } from 'pino';
-import type { EnlistOptions, RunOnCaller } from './contract.ts';
+import type { Run } from './client-reads.ts';
+import type { ClientStatus, EnlistOptions, RunOnCaller } from './contract.ts';
 import type { IntakeBuffer } from './intake-buffer.ts';
 import type { IntakeGauge } from './intake-gauge.ts';
 import { insertStatements } from './insert-statements.ts';
 import type { NodeSettler } from './node-settler.ts';
 import type { Waits } from './waits.ts';
-import type { WritePath } from './write-path.ts';
 
 /**
  * Longest time for a caller's transaction with a write in it. The transaction ends before its write reaches the age
@@ -28,13 +28,7 @@ import type { WritePath } from './write-path.ts';
  */
 const transactionLimitMs = 20_000;
 
-/** Lanes that take no writes. */
-export interface LanesStatus {
-  lanesWithoutLeader: number[];
-  lanesOverloaded: number[];
-}
-
-export interface CoordinatedPathOptions {
+interface CoordinatedPathOptions {
   waits: Waits;
   database: Database;
   gauge: IntakeGauge;
@@ -49,11 +43,11 @@ export interface CoordinatedPathOptions {
   fastPath: NodeSettler | null;
   /** Null: writes that the intake does not take are refused. */
   bypass: NodeSettler | null;
+  run: Run;
   logger: Logger | undefined;
-  onError: (error: unknown, doing: string) => void;
 }
 
-export class CoordinatedPath implements WritePath {
+export class CoordinatedPath {
   readonly #options: CoordinatedPathOptions;
   /** Null until the database has confirmed that the role of the node may use the fast path. */
   #fastPath: NodeSettler | null = null;
@@ -64,7 +58,7 @@ export class CoordinatedPath implements WritePath {
 
   async start(): Promise<void> {
     const { fastPath, bypass, logger } = this.#options;
-    await bypass?.start();
+    bypass?.start();
     if (fastPath === null) return;
     const reason = await this.#findObstacle();
     if (reason === null) this.#fastPath = fastPath;
@@ -96,7 +90,7 @@ export class CoordinatedPath implements WritePath {
    */
   looksForKeyOf({ lane }: Write): boolean {
     const { buffer, gauge } = this.#options;
-    return this.#fastPath === null && buffer.trouble === null && gauge.takes(lane);
+    return this.#fastPath === null && buffer.trouble.error === null && gauge.takes(lane);
   }
 
   async submit(write: Write, waitMs: number, signal?: AbortSignal): Promise<Outcome> {
@@ -140,7 +134,7 @@ export class CoordinatedPath implements WritePath {
   }
 
   /** Reads the present state of the lanes. */
-  async status(): Promise<LanesStatus> {
+  async status(): Promise<Pick<ClientStatus, 'lanesWithoutLeader' | 'lanesOverloaded'>> {
     const { gauge } = this.#options;
     await gauge.look();
     return { lanesWithoutLeader: gauge.lanesWithoutLeader, lanesOverloaded: gauge.lanesOverloaded };
@@ -148,11 +142,11 @@ export class CoordinatedPath implements WritePath {
 
   get trouble(): DatabaseError | null {
     const { buffer, durableBuffer, bypass } = this.#options;
-    return buffer.trouble ?? durableBuffer.trouble ?? bypass?.trouble ?? null;
+    return buffer.trouble.error ?? durableBuffer.trouble.error ?? bypass?.trouble ?? null;
   }
 
   get gathering(): GatheringState {
-    return this.#options.buffer.gathering;
+    return this.#options.buffer.gathering.state;
   }
 
   get pools(): Record<string, PoolUsage> {
@@ -169,12 +163,6 @@ export class CoordinatedPath implements WritePath {
   async #wouldOvertake({ referentialId, superclassId, operation, documentId }: Write): Promise<boolean> {
     const provided = superclassId === null ? [referentialId] : [referentialId, superclassId];
     const named = operation === 'upsert' ? [] : [documentId];
-    try {
-      return (await this.#options.database.run('readAhead', [provided, named, [], null])).length > 0;
-    } catch (error) {
-      if (!(error instanceof DatabaseError)) throw error;
-      this.#options.onError(error, 'readAhead');
-      throw new SluiceError('database_unavailable', undefined, { retryAfterSeconds: 1, cause: error });
-    }
+    return (await this.#options.run('readAhead', [provided, named, [], null])).length > 0;
   }
 }

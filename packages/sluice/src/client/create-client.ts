@@ -1,6 +1,6 @@
 /** A client accepts a write, finds an earlier one with its key, and awaits its outcome. It starts and stops in order. */
 import type { Model } from '#model';
-import { defaults, settleWithin, SluiceError, type Outcome, type Write } from '#protocol';
+import { settleWithin, SluiceError, type Outcome, type Write } from '#protocol';
 import { agree, detectPooler } from '#store';
 import { checkDefinitions, modelBeside, type RowRequest } from '#targets';
 import type {
@@ -17,6 +17,7 @@ import type {
 } from './contract.ts';
 import { assembleClient, type ClientParts } from './assemble-client.ts';
 import type { ClientOptions } from './client-options.ts';
+import { completeOptions, type CompleteOptions } from './complete-options.ts';
 import { readStatus, usageOf } from './client-status.ts';
 import type { CoordinatedPath } from './coordinated-path.ts';
 import type { ClientUsage } from './observer.ts';
@@ -40,19 +41,17 @@ interface Asked {
 
 class Client implements EnlistingClient {
   readonly model: Model;
-  readonly #options: ClientOptions;
+  readonly #options: CompleteOptions;
   readonly #parts: ClientParts;
-  readonly #waitMs: number;
   /** The drain has ended: a further write does not wait. */
   #isEnding = false;
   #started: Promise<void> | null = null;
   #stopped: Promise<void> | null = null;
 
   constructor(options: ClientOptions) {
-    this.#options = options;
-    this.#waitMs = options.waitMs ?? defaults.waitMs;
-    this.model = modelBeside(checkDefinitions(options.targets ?? []), options.model);
-    this.#parts = assembleClient(options, this.model);
+    this.#options = completeOptions(options);
+    this.model = modelBeside(checkDefinitions(this.#options.targets), options.model);
+    this.#parts = assembleClient(this.#options, this.model);
   }
 
   start(): Promise<void> {
@@ -61,17 +60,17 @@ class Client implements EnlistingClient {
   }
 
   async #start(): Promise<void> {
-    const { mode, lanes, onOverload, projections = [], targets = [] } = this.#options;
+    const { mode, lanes, onOverload, projections, targets } = this.#options;
     await detectPooler(this.#parts.database.options);
     // In parallel, because a client waits while a sleeping store is opened.
     const listening = this.#parts.completion.start();
     listening.catch(() => undefined);
     await this.#parts.readiness.requireRights();
     // The fast path needs no check here: the database lets it settle only with the agreed projections.
-    const settlesAll = (mode ?? 'coordinated') !== 'coordinated' || onOverload === 'bypass';
+    const settlesAll = mode !== 'coordinated' || onOverload === 'bypass';
     const agreed = await this.#parts.rows.open();
     await agree(this.#parts.database, {
-      lanes: lanes ?? defaults.lanes,
+      lanes,
       modelHash: this.model.hash,
       ...(settlesAll ? { projections } : {}),
       ...(settlesAll || targets.length > 0 ? { targets: agreed } : {}),
@@ -87,7 +86,7 @@ class Client implements EnlistingClient {
   }
 
   async #stop(): Promise<void> {
-    const drained = this.#parts.underWay.close(this.#options.drainMs ?? defaults.drainMs);
+    const drained = this.#parts.underWay.close(this.#options.drainMs);
     await settleWithin([this.#started], stopLimitsMs.start);
     if (!(await drained)) {
       this.#isEnding = true;
@@ -149,7 +148,7 @@ class Client implements EnlistingClient {
   async #submit({ traced, prepare }: Asked, options: SubmitOptions = {}): Promise<Outcome> {
     const underWay = this.#parts.underWay.begin(traced);
     try {
-      const { waitMs = this.#waitMs, signal } = options;
+      const { waitMs = this.#options.waitMs, signal } = options;
       if (signal?.aborted === true) throw new SluiceError('cancelled');
       const write = await prepare(underWay.traceparent);
       const outcome = await this.#outcomeOf(write, waitMs, signal);
@@ -191,13 +190,13 @@ class Client implements EnlistingClient {
       const earlier = await this.#parts.earlier.find(write);
       if (earlier === null) {
         if (this.#isEnding) throw new SluiceError('stopping');
-        await this.#intakeTo('answer before the outcome').accept(write, this.#waitMs);
+        await this.#intakeTo('answer before the outcome').accept(write, this.#options.waitMs);
       } else if (earlier.outcome === null) {
         // An asynchronous commit may have inserted a waiting write; an accepted write is flushed.
         await this.#parts.run('flush', []);
       }
       underWay.answer('accepted');
-      return { writeId: earlier?.outcome?.writeId ?? earlier?.writeId ?? write.writeId };
+      return { writeId: earlier?.writeId ?? write.writeId };
     } catch (error) {
       throw underWay.fail(error);
     }
@@ -215,13 +214,13 @@ class Client implements EnlistingClient {
       const earlier = await this.#parts.earlier.find(write);
       if (earlier === null) await intake.enlist(write, run, options);
       underWay.answer('accepted');
-      return { writeId: earlier?.outcome?.writeId ?? earlier?.writeId ?? write.writeId };
+      return { writeId: earlier?.writeId ?? write.writeId };
     } catch (error) {
       throw underWay.fail(error);
     }
   }
 
-  join: EnlistingClient['join'] = (writeId, { client = '', waitMs = this.#waitMs, signal } = {}) =>
+  join: EnlistingClient['join'] = (writeId, { client = '', waitMs = this.#options.waitMs, signal } = {}) =>
     joinWrite(this.#parts, writeId, { waitMs, signal }, () => this.readWrite(client, writeId));
 
   readDocument: SluiceClient['readDocument'] = (...query) => this.#parts.documents.readDocument(...query);
@@ -242,7 +241,7 @@ class Client implements EnlistingClient {
 
   status(): Promise<ClientStatus> {
     const isStarted = this.#started !== null && this.#stopped === null;
-    return readStatus(this.#parts, this.#options.mode ?? 'coordinated', isStarted);
+    return readStatus(this.#parts, this.#options.mode, isStarted);
   }
 
   usage = (): ClientUsage => usageOf(this.#parts);

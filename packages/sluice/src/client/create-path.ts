@@ -1,8 +1,9 @@
 /** The path of writes through a client, by its mode. */
 import { logBatch, settleOptionsOf, type BatchReport } from '#batch';
-import { defaults, Gathering } from '#protocol';
-import type { Database, DatabaseClock, Row } from '#store';
-import type { ClientOptions } from './client-options.ts';
+import { Gathering } from '#protocol';
+import type { Database, DatabaseClock } from '#store';
+import type { Run } from './client-reads.ts';
+import type { CompleteOptions } from './complete-options.ts';
 import { CoordinatedPath } from './coordinated-path.ts';
 import { IntakeBuffer } from './intake-buffer.ts';
 import { IntakeGauge } from './intake-gauge.ts';
@@ -11,18 +12,22 @@ import { always, byCountAndAge, onOverflow, whileIdle, type SettlePolicy } from 
 import type { Route } from './waiter.ts';
 import type { Waits } from './waits.ts';
 
-export interface PathParts {
+/** Of a write to its outcome: through the intake, or settled by the node itself. */
+export type WritePath = CoordinatedPath | NodeSettler;
+
+interface PathParts {
   waits: Waits;
   database: Database;
   clock: DatabaseClock;
+  run: Run;
   onError: (error: unknown, doing: string) => void;
 }
 
 /** Limit in milliseconds for a read of the lanes; if one takes longer, its connection is lost. */
 const gaugeTimeoutMs = 2000;
 
-export function createPath(options: ClientOptions, parts: PathParts): CoordinatedPath | NodeSettler {
-  const { mode = 'coordinated', fastPathWritesMax = defaults.fastPathWritesMax } = options;
+export function createPath(options: CompleteOptions, parts: PathParts): WritePath {
+  const { mode, fastPathWritesMax } = options;
   if (mode === 'direct') return settlerOf(always(options), options, parts);
   if (mode === 'local') return settlerOf(byCountAndAge(options), options, parts);
   const buffer = intakeBufferOf(options, parts, false);
@@ -31,20 +36,20 @@ export function createPath(options: ClientOptions, parts: PathParts): Coordinate
     gauge: gaugeOf(options, parts),
     buffer,
     durableBuffer: intakeBufferOf(options, parts, true),
-    notifications: options.notifications ?? true,
+    notifications: options.notifications,
     fastPath: fastPathWritesMax > 0 ? settlerOf(whileIdle(fastPathWritesMax), options, parts, buffer) : null,
     logger: options.logger,
     bypass: options.onOverload === 'bypass' ? settlerOf(onOverflow(options), options, parts) : null,
   });
 }
 
-function intakeBufferOf(options: ClientOptions, parts: PathParts, isDurable: boolean): IntakeBuffer {
+function intakeBufferOf(options: CompleteOptions, parts: PathParts, isDurable: boolean): IntakeBuffer {
   return new IntakeBuffer({
     ...parts,
     connection: parts.database.options,
     isDurable,
-    notifications: options.notifications ?? true,
-    flushWritesMax: options.flushWritesMax ?? defaults.flushWritesMax,
+    notifications: options.notifications,
+    flushWritesMax: options.flushWritesMax,
     batchPlaces: options.batchPlaces,
     gathering: new Gathering({
       worthWrites: 2,
@@ -56,29 +61,23 @@ function intakeBufferOf(options: ClientOptions, parts: PathParts, isDurable: boo
   });
 }
 
-function gaugeOf(options: ClientOptions, { database, onError }: PathParts): IntakeGauge {
+function gaugeOf(options: CompleteOptions, { database, onError }: PathParts): IntakeGauge {
   return new IntakeGauge({
-    highWaterWrites: options.highWaterWrites ?? defaults.highWaterWrites,
-    highWaterMs: options.highWaterMs ?? defaults.highWaterMs,
-    leaderGraceMs: options.leaderGraceMs ?? defaults.leaderGraceMs,
-    async run(name, values): Promise<Row[]> {
-      try {
-        return await database.run(name, values, gaugeTimeoutMs);
-      } catch (error) {
-        onError(error, name);
-        throw error;
-      }
-    },
+    highWaterWrites: options.highWaterWrites,
+    highWaterMs: options.highWaterMs,
+    leaderGraceMs: options.leaderGraceMs,
+    run: (name, values) => database.run(name, values, gaugeTimeoutMs),
+    onError,
   });
 }
 
 function settlerOf(
   policy: SettlePolicy,
-  options: ClientOptions,
+  options: CompleteOptions,
   parts: PathParts,
   next: Route | null = null,
 ): NodeSettler {
-  const { pollIntervalMs = defaults.pollIntervalMs, observer, logger } = options;
+  const { pollIntervalMs, observer, logger } = options;
   return new NodeSettler({
     ...parts,
     policy,

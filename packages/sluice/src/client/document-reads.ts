@@ -8,7 +8,7 @@ import type { Row } from '#store';
 import type { Run } from './client-reads.ts';
 import type { DocumentFilter, DocumentPage, Page, ReadOptions, StoredDocument } from './contract.ts';
 
-export interface DocumentReadsOptions {
+interface DocumentReadsOptions {
   run: Run;
   documentBytesMax: number;
   pageBytesMax: number;

@@ -2,7 +2,7 @@
 import type { Write } from '#protocol';
 import { noWakeup, wakeupsOf, type Statement } from '#store';
 
-export interface InsertOptions {
+interface InsertOptions {
   /** Each insert is flushed before it is confirmed, and the hint follows in its own statement. */
   isDurable: boolean;
   withHint: boolean;

@@ -1,6 +1,6 @@
 import { BatchPlaces, Gathering, type BatchPlace, type Write } from '#protocol';
-import { Database, DatabaseClock } from '#store';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { Database, DatabaseClock, Session } from '#store';
+import { afterAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { useDatabase } from '../../../../test/support/database.ts';
 import { eventually } from '../../../../test/support/eventually.ts';
 import { model } from '../../../../test/support/model.ts';
@@ -36,6 +36,15 @@ function bufferedOf(write: Write): { buffered: Buffered; taken: Promise<void> } 
 
 describe('the buffer before the intake', () => {
   const database = useDatabase();
+  const flights = vi.spyOn(Session.prototype, 'flight');
+  beforeEach(() => void flights.mockClear());
+  afterAll(() => flights.mockRestore());
+
+  /** Number of inserts sent, and of writes in them. */
+  const sent = (): { flushes: number; writes: number } => {
+    const inserts = flights.mock.calls.map(([[insert]]) => insert?.values?.[0] as string[]);
+    return { flushes: inserts.length, writes: inserts.flat().length };
+  };
 
   async function setup(
     options: { isDurable?: boolean; answerTimeoutMs?: number; batchPlaces?: BatchPlaces } = {},
@@ -90,26 +99,26 @@ describe('the buffer before the intake', () => {
     const first = buffer.accept(write());
     for (let step = 0; step < 20; step++) await Promise.resolve();
     await Promise.all([first, buffer.accept(write())]);
-    expect(buffer).toMatchObject({ flushes: 2, writes: 3 });
+    expect(sent()).toEqual({ flushes: 2, writes: 3 });
   });
 
   test('the intake buffer flushes without delay when idle, and together what gathered while busy', async () => {
     const { buffer, hold } = await setup();
     await buffer.accept(write());
-    expect(buffer).toMatchObject({ flushes: 1, writes: 1 });
+    expect(sent()).toEqual({ flushes: 1, writes: 1 });
     const release = await hold();
     const first = buffer.accept(write());
     await untilHeld();
     const others = Array.from({ length: 10 }, () => buffer.accept(write()));
     await release();
     await Promise.all([first, ...others]);
-    expect(buffer).toMatchObject({ flushes: 3, writes: 12 });
+    expect(sent()).toEqual({ flushes: 3, writes: 12 });
   });
 
   test('the intake buffer flushes together the writes of one turn of the event loop', async () => {
     const { buffer } = await setup();
     await Promise.all(Array.from({ length: 100 }, () => buffer.accept(write())));
-    expect(buffer.flushes).toBe(1);
+    expect(sent().flushes).toBe(1);
   });
 
   test('an insert waits while those of other stores have all places, and then takes all that has arrived', async () => {
@@ -121,10 +130,10 @@ describe('the buffer before the intake', () => {
     const first = buffer.accept(write());
     await new Promise((resolve) => setImmediate(resolve));
     const second = buffer.accept(write());
-    expect(buffer.flushes).toBe(1);
+    expect(sent().flushes).toBe(1);
     for (const other of others) other.leave(0);
     await Promise.all([first, second]);
-    expect([buffer.flushes, buffer.writes]).toEqual([2, 3]);
+    expect(sent()).toEqual({ flushes: 2, writes: 3 });
     await buffer.stop();
     // All places are free again.
     const { places } = batchPlaces;
@@ -141,7 +150,7 @@ describe('the buffer before the intake', () => {
       { status: 'rejected', reason: expect.objectContaining({ code: 'invalid_json' }) as unknown },
     ]);
     expect(await countOf(writes)).toBe(63);
-    expect(buffer.flushes).toBeLessThanOrEqual(2 * Math.log2(64) + 1);
+    expect(sent().flushes).toBeLessThanOrEqual(2 * Math.log2(64) + 1);
   });
 
   test('the intake buffer gives back a write that was never sent', async () => {
@@ -176,7 +185,7 @@ describe('the buffer before the intake', () => {
     await release();
     proxy.refuse(false);
     await buffer.accept(write());
-    expect(buffer.writes).toBe(3);
+    expect(sent().writes).toBe(3);
   });
 
   test('the intake buffer sends a write again whose insert got no answer', async () => {
@@ -190,7 +199,7 @@ describe('the buffer before the intake', () => {
     await release();
     await taken;
     expect(await countOf([buffered.write])).toBe(1);
-    expect(buffer.writes).toBe(3);
+    expect(sent().writes).toBe(3);
   });
 
   test('a stopping intake buffer reports an unknown outcome for a write that may have been taken', async () => {

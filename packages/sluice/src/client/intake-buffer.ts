@@ -8,9 +8,10 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { nextTurn, SluiceError } from '#protocol';
-import type { BatchPlaces, Gathering, GatheringState, Write } from '#protocol';
+import type { BatchPlaces, Gathering, Write } from '#protocol';
 import { assertAbility, DatabaseError, Session, type ConnectionOptions, type DatabaseClock } from '#store';
-import { endInserted, endKeyTaken, endRefused, refuseAll, type Buffered } from './buffered.ts';
+import { refuseAll, type Buffered } from './buffered.ts';
+import { KeyTaken } from './earlier-writes.ts';
 import { insertStatements } from './insert-statements.ts';
 import type { ClientObserver } from './observer.ts';
 import { takeFront } from './take-front.ts';
@@ -18,7 +19,7 @@ import { traceIntake } from './trace-write.ts';
 import { Trouble } from './trouble.ts';
 import type { Route } from './waiter.ts';
 
-export interface IntakeBufferOptions {
+interface IntakeBufferOptions {
   connection: ConnectionOptions;
   clock: DatabaseClock;
   /** True: each insert is flushed before it is confirmed, and the hint follows in its own statement. */
@@ -34,18 +35,19 @@ export interface IntakeBufferOptions {
 
 export class IntakeBuffer implements Route {
   readonly #options: IntakeBufferOptions;
+  readonly gathering: Gathering;
   #buffered: Buffered[] = [];
-  readonly #withdrawnUnderWay = new WeakSet<Buffered>();
+  /** Writes of the present flush that are not in the intake, not refused, and not withdrawn. */
+  #inFlight = new Set<Buffered>();
   #session: Session | null = null;
   #flushing: Promise<void> | null = null;
   readonly #stopping = new AbortController();
-  readonly #trouble = new Trouble();
-  /** Number of inserts sent, and of writes in them. */
-  flushes = 0;
-  writes = 0;
+  /** Why the database takes no writes, as far as the buffer knows; it retries until the database takes them. */
+  readonly trouble = new Trouble();
 
   constructor(options: IntakeBufferOptions) {
     this.#options = options;
+    this.gathering = options.gathering;
   }
 
   /** Sends a write to the intake, and retries until the write is withdrawn. */
@@ -69,23 +71,14 @@ export class IntakeBuffer implements Route {
     });
   }
 
-  /** Why the database takes no writes, as far as the buffer knows; it retries until the database takes them. Null: it does. */
-  get trouble(): DatabaseError | null {
-    return this.#trouble.error;
-  }
-
   get #isStopped(): boolean {
     return this.#stopping.signal.aborted;
-  }
-
-  get gathering(): GatheringState {
-    return this.#options.gathering.state;
   }
 
   /** Takes back a write, which is not sent again. Null: it may be in the intake, now or once its insert ends. */
   withdraw(waiter: Buffered): SluiceError | null {
     const index = this.#buffered.indexOf(waiter);
-    if (index < 0) this.#withdrawnUnderWay.add(waiter);
+    if (index < 0) this.#inFlight.delete(waiter);
     else this.#buffered.splice(index, 1);
     if (index < 0 || waiter.wasSent) return null;
     return new SluiceError('database_unavailable', undefined, { retryAfterSeconds: 1 });
@@ -105,19 +98,19 @@ export class IntakeBuffer implements Route {
 
   async #flushAll(): Promise<void> {
     // After a failure it retries until it succeeds, even if no write is buffered, because a caller may wait for that.
-    while (this.#buffered.length > 0 || (this.trouble !== null && !this.#isStopped)) {
+    while (this.#buffered.length > 0 || (this.trouble.error !== null && !this.#isStopped)) {
       try {
         if (this.#buffered.length > 0) await this.#flushGathered();
         else await assertAbility(async (...query) => (await this.#open()).run(...query), ['submit']);
-        this.#trouble.end();
+        this.trouble.end();
       } catch (error) {
+        this.#putBack(error);
         this.#options.onError(error, 'insert into the intake');
-        this.#trouble.note(error);
+        this.trouble.note(error);
         await this.#session?.close();
         if (this.#isStopped) break;
-        // The writes stay buffered, so that a waiter at the end of its wait can take its write back.
         this.#giveUpLate();
-        await this.#rest(this.#trouble.restMs);
+        await this.#rest(this.trouble.restMs);
       }
     }
     this.#flushing = null;
@@ -125,17 +118,18 @@ export class IntakeBuffer implements Route {
 
   /** Waits for more writes if that pays. Waiters may take theirs back meanwhile. */
   async #flushGathered(): Promise<void> {
-    const { flushWritesMax, gathering, batchPlaces } = this.#options;
-    const waitMs = this.#buffered.length < flushWritesMax ? gathering.waitMs : 0;
+    const { flushWritesMax, batchPlaces } = this.#options;
+    const waitMs = this.#buffered.length < flushWritesMax ? this.gathering.waitMs : 0;
     // Without a wait, requests on other connections that have arrived by now join.
     await (waitMs > 0 ? this.#rest(waitMs) : nextTurn());
     const session = await this.#open();
     const flush = async (): Promise<number> => {
       const batch = takeFront(this.#buffered, flushWritesMax);
       if (batch.length === 0) return 0;
-      gathering.begin();
-      await this.#flush(session, batch);
-      gathering.end(batch.length);
+      this.gathering.begin();
+      this.#inFlight = new Set(batch);
+      await this.#insert(session, batch);
+      this.gathering.end(batch.length);
       return batch.length;
     };
     await (batchPlaces?.run(this.#buffered.length, flush) ?? flush());
@@ -155,7 +149,7 @@ export class IntakeBuffer implements Route {
   async #open(): Promise<Session> {
     if (this.#session?.ended.aborted === false) return this.#session;
     const { connection, isDurable } = this.#options;
-    const settings: Record<string, string> = {
+    const settings = {
       ...connection.settings,
       ...(isDurable ? {} : { synchronous_commit: 'off' }),
       // While an insert runs, drains read again all that was settled since (sql/README.md, low-water marks).
@@ -167,36 +161,27 @@ export class IntakeBuffer implements Route {
     return this.#session;
   }
 
-  /** @throws {DatabaseError} if the database takes no writes now: they stay buffered */
-  async #flush(session: Session, batch: readonly Buffered[]): Promise<void> {
-    const left = new Set(batch);
-    try {
-      await this.#insert(session, batch, left);
-    } catch (error) {
-      // A full disk is reported without delay, for writes that are certainly not in the intake.
-      const isFull = error instanceof DatabaseError && error.sqlState === '53100';
-      const kept = [...left].filter((each) => !this.#withdrawnUnderWay.has(each));
-      const isLeaving = ({ wasSent }: Buffered): boolean => this.#isStopped || (isFull && !wasSent);
-      this.#buffered.unshift(...kept.filter((each) => !isLeaving(each)));
-      refuseAll(kept.filter(isLeaving), isFull ? 'storage_full' : 'database_unavailable');
-      throw error;
-    }
+  /** Puts back the writes that the failed insert has left, so that their waiters can take them back. */
+  #putBack(error: unknown): void {
+    // A full disk is reported without delay, for writes that are certainly not in the intake.
+    const isFull = error instanceof DatabaseError && error.sqlState === '53100';
+    const left = [...this.#inFlight];
+    this.#inFlight.clear();
+    const isLeaving = ({ wasSent }: Buffered): boolean => this.#isStopped || (isFull && !wasSent);
+    this.#buffered.unshift(...left.filter((each) => !isLeaving(each)));
+    refuseAll(left.filter(isLeaving), isFull ? 'storage_full' : 'database_unavailable');
   }
 
   /**
    * Inserts the writes. If one of them is at fault, tries halves until that write is alone.
-   * @param left Writes of the flush that are neither in the intake nor refused.
-   * @throws {DatabaseError} if no write is at fault: those in `left` are to be sent again
+   * @throws {DatabaseError} if no write is at fault: those still in flight are to be sent again
    */
   async #insert(
     session: Session,
     batch: readonly Buffered[],
-    left: Set<Buffered>,
     withHint = this.#options.notifications,
     isAgain = batch.some(({ wasSent }) => wasSent),
   ): Promise<void> {
-    this.flushes += 1;
-    this.writes += batch.length;
     const unsent = batch.filter(({ wasSent }) => !wasSent);
     for (const each of unsent) each.wasSent = true;
     const { isDurable, clock } = this.#options;
@@ -207,28 +192,42 @@ export class IntakeBuffer implements Route {
       const leftOut = new Set(inserted?.rows.map((row) => row['write_id']));
       const taken = batch.filter(({ write }) => !leftOut.has(write.writeId));
       this.#observe(taken);
-      endInserted(taken, left);
-      endKeyTaken(
-        batch.filter(({ write }) => leftOut.has(write.writeId)),
-        left,
-      );
+      this.#endInserted(taken);
+      const keyTaken = batch.filter(({ write }) => leftOut.has(write.writeId));
+      for (const each of keyTaken) each.wasSent = false;
+      if (keyTaken.length > 0) this.#endRefused(keyTaken, new KeyTaken());
     } catch (error) {
       // Otherwise the write may be in the intake or not. The keys of intake and outcomes allow a second insert.
       if (!(error instanceof DatabaseError) || error.isRefusal)
         for (const each of unsent) each.wasSent = false;
-      if (!(error instanceof DatabaseError)) return endRefused(batch, left, error as Error);
+      if (!(error instanceof DatabaseError)) return this.#endRefused(batch, error as Error);
       // One of the writes is in the intake already: an insert whose answer was lost.
-      if (error.sqlState === '23505' && !isAgain) return this.#insert(session, batch, left, withHint, true);
-      if (error.sqlState === '23505' && batch.length === 1) return endInserted(batch, left);
+      if (error.sqlState === '23505' && !isAgain) return this.#insert(session, batch, withHint, true);
+      if (error.sqlState === '23505' && batch.length === 1) return this.#endInserted(batch);
       if (withHint && error.sqlState === '54000' && error.statement === 'insertIntake') {
         // The notification queue is full, or a value is too large; without the hint, only the latter is possible.
-        return this.#insert(session, batch, left, false, isAgain);
+        return this.#insert(session, batch, false, isAgain);
       }
       if (error.isConnectionLoss || error.isUnfit || error.isServerTrouble || error.isTransient) throw error;
-      if (batch.length === 1) return endRefused(batch, left, this.#answerTo(error));
+      if (batch.length === 1) return this.#endRefused(batch, this.#answerTo(error));
       const middle = Math.ceil(batch.length / 2);
-      await this.#insert(session, batch.slice(0, middle), left, withHint, isAgain);
-      await this.#insert(session, batch.slice(middle), left, withHint, isAgain);
+      await this.#insert(session, batch.slice(0, middle), withHint, isAgain);
+      await this.#insert(session, batch.slice(middle), withHint, isAgain);
+    }
+  }
+
+  #endInserted(batch: readonly Buffered[]): void {
+    for (const each of batch) {
+      this.#inFlight.delete(each);
+      each.wasSent = true;
+      each.inserted();
+    }
+  }
+
+  #endRefused(batch: readonly Buffered[], error: Error): void {
+    for (const each of batch) {
+      this.#inFlight.delete(each);
+      each.refuse(each.wasSent ? new SluiceError('outcome_unknown', undefined, { cause: error }) : error);
     }
   }
 
@@ -240,11 +239,12 @@ export class IntakeBuffer implements Route {
   }
 
   #observe(batch: readonly Buffered[]): void {
-    for (const { write, addedAt } of batch) traceIntake(write, addedAt);
     const { observer } = this.#options;
-    if (observer === undefined) return;
     const now = performance.now();
-    observer.inserted(batch.length);
-    for (const { addedAt } of batch) observer.taken((now - addedAt) / 1000);
+    observer?.inserted(batch.length);
+    for (const { write, addedAt } of batch) {
+      traceIntake(write, addedAt);
+      observer?.taken((now - addedAt) / 1000);
+    }
   }
 }

@@ -14,6 +14,7 @@ function setup() {
     highWaterWrites: 1_000,
     highWaterMs: 30_000,
     leaderGraceMs: graceMs,
+    onError: () => undefined,
     run: (): Promise<Row[]> => {
       world.looks += 1;
       vi.advanceTimersByTime(world.lookTakesMs);

@@ -6,7 +6,7 @@
 import { SluiceError } from '#protocol';
 import type { Row } from '#store';
 
-export interface IntakeGaugeOptions {
+interface IntakeGaugeOptions {
   /** Arrivals since the oldest ready write of a lane at which the lane takes no more. It takes writes again below 50 %. */
   highWaterWrites: number;
   /** Age of that write, in milliseconds, at which the lane takes no more. It takes writes again below 50 %. */
@@ -14,6 +14,7 @@ export interface IntakeGaugeOptions {
   /** How long a lane may be without a leader, in milliseconds: hand-over and take-over are shorter. */
   leaderGraceMs: number;
   run: (name: string, values: readonly unknown[]) => Promise<Row[]>;
+  onError: (error: unknown, doing: string) => void;
 }
 
 interface LaneGauge {
@@ -99,8 +100,9 @@ export class IntakeGauge {
       const rows = await this.#options.run('readGauge', [[...this.#lanes.keys()], fronts]);
       const now = (this.#lookedAt = performance.now());
       for (const row of rows) this.#take(row, now);
-    } catch {
+    } catch (error) {
       // A write learns of the failure from its own statement.
+      this.#options.onError(error, 'readGauge');
     }
     const took = performance.now() - began;
     this.#nextLookAt =

@@ -11,15 +11,14 @@ import { takeFront } from './take-front.ts';
 import { VainTries } from './vain-tries.ts';
 import type { Route, Submitter } from './waiter.ts';
 import { notApplied } from './waits.ts';
-import type { WritePath } from './write-path.ts';
 
-export interface NodeSettlerOptions extends BatchAttemptsOptions {
+interface NodeSettlerOptions extends BatchAttemptsOptions {
   /** The route for writes that one try has left. Null: they are tried again here. */
   next: Route | null;
   pollIntervalMs: number;
 }
 
-export class NodeSettler implements Route, WritePath {
+export class NodeSettler implements Route {
   readonly #options: NodeSettlerOptions;
   readonly #attempts: BatchAttempts;
   #queue: Submitter[] = [];
@@ -56,14 +55,13 @@ export class NodeSettler implements Route, WritePath {
     return this.writes > 0 || !this.#vainTries.isPausing;
   }
 
-  start(): Promise<void> {
+  start(): void {
     this.#restTimer = setInterval(() => {
       this.#retries.end();
       // Otherwise no code would notice that it has ended.
       if (this.trouble !== null && this.#isFree && this.writes === 0) this.#follow(this.#attempts.probe());
       this.#work();
     }, this.#options.pollIntervalMs);
-    return Promise.resolve();
   }
 
   async stop(): Promise<void> {
@@ -148,7 +146,8 @@ export class NodeSettler implements Route, WritePath {
   }
 
   async #settle(batch: readonly Submitter[]): Promise<void> {
-    if (this.#options.policy.isOneTry) {
+    const { isOneTry, writesMax } = this.#options.policy;
+    if (isOneTry) {
       this.#vainTries.note(await this.#attempts.settleAtOnce(batch));
       for (const waiter of batch) waiter.isUnderWay = false;
       return this.#handOn(batch);
@@ -165,7 +164,7 @@ export class NodeSettler implements Route, WritePath {
     for (const waiter of left) {
       if (waiter.isEnding) void this.#options.waits.cancel(waiter);
       else if (deferred.has(waiter.writeId)) continue;
-      else if (locked.has(waiter.writeId)) this.#retries.restBriefly(waiter, this.#isAlone);
+      else if (locked.has(waiter.writeId)) this.#retries.restBriefly(waiter, writesMax === 1);
       else this.#retries.rest(waiter);
     }
   }
@@ -184,10 +183,5 @@ export class NodeSettler implements Route, WritePath {
         waiter.lookedAt = Number.NEGATIVE_INFINITY;
       }
     }
-  }
-
-  /** Each write has a session of its own. */
-  get #isAlone(): boolean {
-    return this.#options.policy.writesMax === 1;
   }
 }

@@ -1,14 +1,13 @@
 /** Makes a write of a request for a target: form, identity key, references and lane, from request and catalog alone. */
-import { memberText, SluiceError, type RowOperation, type Write } from '#protocol';
-import { laneOf } from '#model';
+import { memberText, SluiceError, type Write } from '#protocol';
 import { formText, rowKey, type RowRequest } from '#targets';
 import { exactOf, identityOf, parentsOf, type GivenRow } from './row-identity.ts';
-import { behindAll, hashOf, ownNode, parse } from './prepare-write.ts';
+import { newWrite } from './new-write.ts';
+import { hashOf, parse } from './prepare-write.ts';
 import { refuseRow } from './refuse-row.ts';
 import { readRows } from './row-body.ts';
 import { readChange } from './row-change.ts';
 import { hasColumns, uniqueRules, type RowTable } from './row-table.ts';
-import { newWriteId } from './write-id.ts';
 
 /** A table with what its rows need, or the paths of the key of a function or handler. */
 export type RowTarget =
@@ -22,37 +21,26 @@ type RowContent = Pick<Write, 'operation' | 'body' | 'form' | 'referenceIds'> & 
 };
 
 /**
- * One literal, because a spread makes it five times as slow.
  * @param now By the database's clock.
  * @throws {SluiceError} `invalid_document` that names the columns, `invalid_json`, `invalid_request`
  */
 export function prepareRow(request: RowRequest, target: RowTarget, lanes: number, now: number): Write {
   const { operation, identity, hashed, body, form, referenceIds } = contentOf(request, target);
-  const writeId = newWriteId(now);
-  const referentialId = identity ?? writeId;
-  const wait = request.waitForReferencesSeconds ?? null;
-  return {
-    writeId,
-    position: behindAll,
+  const isNew = operation === 'insert' || operation === 'upsert';
+  const content = {
     operation,
     resource: target.name,
-    documentId: operation === 'insert' || operation === 'upsert' ? writeId : referentialId,
+    documentId: isNew ? null : identity,
     ifMatch: null,
-    client: request.client ?? '',
-    idempotencyKey: request.idempotencyKey ?? null,
-    referenceDeadline: wait === null ? null : new Date(now + wait * 1000).toISOString(),
-    wasBlocked: false,
-    node: ownNode,
-    waitedSeconds: null,
-    traceparent: null,
-    lane: laneOf(referentialId, null, lanes),
-    referentialId,
+    referentialId: identity,
     superclassId: null,
+    referenceIds,
     contentHash: hashed === undefined ? '' : hashOf(isRounded(body) ? [hashed, body] : hashed),
     body,
     form,
-    referenceIds,
+    present: null,
   };
+  return newWrite(request, content, lanes, now);
 }
 
 /** JavaScript may have rounded a number of the body, so the text of the body counts for the hash. */
@@ -61,15 +49,17 @@ function isRounded(body: string | null): boolean {
 }
 
 function contentOf(request: RowRequest, target: RowTarget): RowContent {
-  if (target.table === null) return contentOfCall(request, target.name, target.keyPaths);
-  const { operation } = request;
-  if (operation === 'insert' || operation === 'upsert')
-    return contentOfRows(request, target.table, operation);
-  return contentOfChange(request, target.table, operation);
+  return target.table === null
+    ? contentOfCall(request, target.name, target.keyPaths)
+    : contentOfRows(request, target.table);
 }
 
-function contentOfRows(request: RowRequest, table: RowTable, operation: 'insert' | 'upsert'): RowContent {
-  const { rows, columns, body, isArray, parsed } = readRows(request, table);
+function contentOfRows(request: RowRequest, table: RowTable): RowContent {
+  const { operation } = request;
+  const isChange = operation === 'update' || operation === 'delete';
+  const { rows, columns, body, isArray, parsed } = isChange
+    ? readChange(request, table)
+    : readRows(request, table);
   const onConflict = operation === 'upsert' ? conflictOf(request, table) : null;
   const ignoresExisting = operation === 'upsert' && request.resolution === 'ignore';
   const isReturning = request.returning === true;
@@ -79,7 +69,7 @@ function contentOfRows(request: RowRequest, table: RowTable, operation: 'insert'
     body,
     form: formText(form),
     identity: identityOf(table, rows[0]!, onConflict),
-    referenceIds: parentsOf(table, rows),
+    referenceIds: operation === 'delete' ? [] : parentsOf(table, rows),
     hashed: isKeyless(request, rows)
       ? undefined
       : onConflict === null && !ignoresExisting
@@ -117,29 +107,9 @@ function conflictOf(
   ]);
 }
 
-function contentOfChange(request: RowRequest, table: RowTable, operation: 'update' | 'delete'): RowContent {
-  const { row, columns, body, parsed } = readChange(request, table);
-  const form = {
-    operation,
-    columns,
-    isArray: false,
-    onConflict: null,
-    ignoresExisting: false,
-    isReturning: request.returning === true,
-  };
-  return {
-    operation,
-    body,
-    form: formText(form),
-    identity: identityOf(table, row, null),
-    referenceIds: operation === 'delete' ? [] : parentsOf(table, [row]),
-    hashed: parsed,
-  };
-}
-
 /** Functions and handlers get the body unchanged. */
 function contentOfCall(request: RowRequest, name: string, keyPaths: readonly string[]): RowContent {
-  const operation: RowOperation = request.operation;
+  const { operation } = request;
   if (operation !== 'insert') {
     throw new SluiceError('invalid_request', `Cannot take the operation: ${name} takes insert`);
   }

@@ -1,32 +1,20 @@
 /** Makes a write of a request: identity, references, lane and content hash, from the document alone. */
-import { randomInt } from 'node:crypto';
 import { isId, operations, SluiceError, type Write } from '#protocol';
-import { contentHash, describeDocument, findOutgrowth, laneOf, ModelError } from '#model';
-import { newWriteId } from './write-id.ts';
+import { contentHash, describeDocument, findOutgrowth, ModelError } from '#model';
 import type { WriteRequest } from './contract.ts';
-
-/** The present identity of the document: found by id if the request has no more. */
-export interface PresentIdentity {
-  referentialId: string;
-  superclassId: string | null;
-}
-
-/** A number of this process, which writers use in hints. Two equal numbers cost a few useless hints. */
-export const ownNode: number = randomInt(1, 2 ** 31 - 1);
-
-/** The position of a write without one: all writes in the intake came before it. */
-export const behindAll = Number.MAX_SAFE_INTEGER;
+import { newWrite, type PresentIdentity } from './new-write.ts';
 
 /** Checks what types alone do not. @throws {SluiceError} `invalid_request`, `document_not_found` */
 export function assertRequest({ operation, documentId, idempotencyKey = null }: WriteRequest): void {
-  if (!operations.includes(operation)) {
-    throw new SluiceError(
-      'invalid_request',
-      `Cannot take the operation: it is not one of ${operations.join(', ')}`,
-    );
-  }
+  assertOperation(operation, operations);
   assertIdempotencyKey(idempotencyKey);
   if (operation !== 'upsert' && !isId(documentId ?? '')) throw new SluiceError('document_not_found');
+}
+
+/** @throws {SluiceError} `invalid_request` */
+export function assertOperation(operation: string, known: readonly string[]): void {
+  if (known.includes(operation)) return;
+  throw new SluiceError('invalid_request', `Cannot take the operation: it is not one of ${known.join(', ')}`);
 }
 
 /** @throws {SluiceError} `invalid_request` */
@@ -63,69 +51,42 @@ export function prepareWrite(
   present: PresentIdentity | null,
   now: number,
 ): Write {
-  const { operation, body } = request;
-  if (operation === 'delete' || body === null) {
-    if (present === null) throw new SluiceError('document_not_found');
-    return writeOf(request, lanes, now, {
-      ...present,
-      referenceIds: [],
-      contentHash: '',
-      body: null,
-      present,
-    });
-  }
-  const document = request.document ?? parse(body);
-  const { referentialId, superclassId, references } = describe(request, document);
-  return writeOf(request, lanes, now, {
+  const { operation, ifMatch = null, documentId = null } = request;
+  const body = operation === 'delete' ? null : request.body;
+  const { referentialId, superclassId, referenceIds, hash } =
+    body === null ? withoutBody(present) : describe(request, body);
+  const content = {
+    operation,
+    resource: request.resource.endpoint,
+    documentId,
+    ifMatch,
     referentialId,
     superclassId,
-    referenceIds: references.map((reference) => reference.referentialId),
-    contentHash: hashOf(document),
+    referenceIds,
+    contentHash: hash,
     body,
-    present,
-  });
-}
-
-/** One literal without a spread: a node makes thousands of these a second, and a spread would double the cost. */
-function writeOf(
-  request: WriteRequest,
-  lanes: number,
-  now: number,
-  content: Pick<Write, 'referentialId' | 'superclassId' | 'referenceIds' | 'contentHash' | 'body'> & {
-    present: PresentIdentity | null;
-  },
-): Write {
-  const writeId = newWriteId(now);
-  const wait = request.waitForReferencesSeconds ?? null;
-  const { referentialId, superclassId } = content.present ?? content;
-  return {
-    writeId,
-    position: behindAll,
-    operation: request.operation,
-    resource: request.resource.endpoint,
-    // A new document gets the id of the write that creates it, so it can be found while the write is under way.
-    documentId: request.documentId ?? writeId,
-    ifMatch: request.ifMatch ?? null,
-    client: request.client ?? '',
-    idempotencyKey: request.idempotencyKey ?? null,
-    referenceDeadline: wait === null ? null : new Date(now + wait * 1000).toISOString(),
-    wasBlocked: false,
-    node: ownNode,
-    waitedSeconds: null,
-    traceparent: null,
     form: null,
-    lane: laneOf(referentialId, superclassId, lanes),
-    referentialId: content.referentialId,
-    superclassId: content.superclassId,
-    referenceIds: content.referenceIds,
-    contentHash: content.contentHash,
-    body: content.body,
+    present,
   };
+  return newWrite(request, content, lanes, now);
 }
 
-function describe(request: WriteRequest, document: unknown): ReturnType<typeof describeDocument> {
+interface Described extends PresentIdentity {
+  referenceIds: string[];
+  hash: string;
+}
+
+function withoutBody(present: PresentIdentity | null): Described {
+  if (present === null) throw new SluiceError('document_not_found');
+  return { ...present, referenceIds: [], hash: '' };
+}
+
+function describe({ resource, document: parsed }: WriteRequest, body: string): Described {
+  const document = parsed ?? parse(body);
   try {
-    return describeDocument(request.resource, document);
+    const { referentialId, superclassId, references } = describeDocument(resource, document);
+    const referenceIds = references.map((reference) => reference.referentialId);
+    return { referentialId, superclassId, referenceIds, hash: hashOf(document) };
   } catch (error) {
     if (!(error instanceof ModelError)) throw error;
     throw new SluiceError('invalid_document', error.message, { detail: { path: error.path } });

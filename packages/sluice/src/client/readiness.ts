@@ -10,7 +10,7 @@ import {
   type Duty,
 } from '#store';
 
-export interface ReadinessOptions {
+interface ReadinessOptions {
   mode: Mode;
   onOverload: OnOverload;
   database: Database;

@@ -8,7 +8,7 @@ import type { GivenRow } from './row-identity.ts';
 import type { RowTable } from './row-table.ts';
 
 /** Most rows of one write. */
-export const arrayRowsMax = 10_000;
+const arrayRowsMax = 10_000;
 
 export interface GivenRows {
   rows: readonly GivenRow[];
@@ -34,7 +34,7 @@ export function readRows(request: RowRequest, table: RowTable): GivenRows {
   const withNulls = request.missing === 'null';
   let read: GivenRows = { rows: asRows(given, body, isArray), columns, body, isArray, parsed };
   if (request.columns !== undefined || (isArray && withNulls)) {
-    const texts = read.rows.map(({ text }) => rewriteRow(text, columns, withNulls));
+    const texts = read.rows.map(({ text }) => objectText(membersOf(text, columns, withNulls)));
     const text = isArray ? `[${texts.join(',')}]` : texts[0]!;
     const rewritten = parse(text);
     const rows = asRows(isArray ? (rewritten as unknown[]) : [rewritten], text, isArray);
@@ -79,10 +79,6 @@ export function givenColumns(
   return names.sort((one, other) => table.columns.get(one)!.place - table.columns.get(other)!.place);
 }
 
-function rowTexts(body: string, isArray: boolean): string[] {
-  return isArray ? cutJson(body).map(({ text }) => text) : [body];
-}
-
 /** Rows with their texts, which are cut out only when needed. */
 function asRows(given: readonly unknown[], body: string, isArray: boolean): GivenRow[] {
   if (!isArray) return [{ values: given[0] as Values, text: body }];
@@ -90,15 +86,10 @@ function asRows(given: readonly unknown[], body: string, isArray: boolean): Give
   return given.map((values, place) => ({
     values: values as Values,
     get text() {
-      texts ??= rowTexts(body, true);
+      texts ??= cutJson(body).map((row) => row.text);
       return texts[place]!;
     },
   }));
-}
-
-/** Only these columns, with null for missing ones if asked for. */
-function rewriteRow(text: string, columns: readonly string[], withNulls: boolean): string {
-  return objectText(membersOf(text, columns, withNulls));
 }
 
 /** A member of an object: its name, and the text of its value. */

@@ -4,20 +4,23 @@ import { keyText, type RowRequest } from '#targets';
 import { checkRow } from './check-row.ts';
 import { parse } from './prepare-write.ts';
 import { assertFaultless, columnPath, refuseRow, type RowFault } from './refuse-row.ts';
-import { assertRows, givenColumns, membersOf, objectText, type Member, type Values } from './row-body.ts';
-import { exactOf, type GivenRow } from './row-identity.ts';
+import {
+  assertRows,
+  givenColumns,
+  membersOf,
+  objectText,
+  type GivenRows,
+  type Member,
+  type Values,
+} from './row-body.ts';
+import { exactOf } from './row-identity.ts';
 import type { RowTable } from './row-table.ts';
 
-export interface GivenChange {
-  row: GivenRow;
-  /** The columns that change, in the order of the table. */
-  columns: readonly string[];
-  body: string;
-  parsed: unknown;
-}
-
-/** @throws {SluiceError} `invalid_document` that names the columns, `invalid_json` */
-export function readChange(request: RowRequest, table: RowTable): GivenChange {
+/**
+ * One row, with its key; `columns` are those that change.
+ * @throws {SluiceError} `invalid_document` that names the columns, `invalid_json`
+ */
+export function readChange(request: RowRequest, table: RowTable): GivenRows {
   const { operation, key = {} } = request;
   assertKeyColumns(table, key);
   const members = table.key.map(({ name }): Member => [name, jsonOf(key[name])]);
@@ -27,13 +30,15 @@ export function readChange(request: RowRequest, table: RowTable): GivenChange {
   const faults: RowFault[] = [];
   checkRow(table, values, { place: null, isNew: false }, faults);
   assertFaultless(table.name, faults);
-  return { row: { values, text: body }, columns: changed.map(([name]) => name), body, parsed: values };
+  const columns = changed.map(([name]) => name);
+  return { rows: [{ values, text: body }], columns, body, isArray: false, parsed: values };
 }
 
 /** The columns that an update changes, without the key columns, which may only repeat the key. */
 function changedOf(request: RowRequest, table: RowTable, key: Values): Member[] {
   const { body } = request;
-  if (body === null) throw missing(table.name);
+  if (body === null)
+    throw refuseRow(table.name, [{ path: '$', message: 'is missing: the columns to change' }]);
   const changes = request.parsed ?? parse(body);
   assertRows(table.name, [changes], false);
   const columns = givenColumns(request, table, [changes], false);
@@ -55,10 +60,6 @@ function changedOf(request: RowRequest, table: RowTable, key: Values): Member[] 
     faults.push({ path: '$', message: 'has no column to change' });
   assertFaultless(table.name, faults);
   return members;
-}
-
-function missing(name: string): Error {
-  return refuseRow(name, [{ path: '$', message: 'is missing: the columns to change' }]);
 }
 
 function assertKeyColumns(table: RowTable, key: Values): void {

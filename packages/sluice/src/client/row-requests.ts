@@ -5,10 +5,10 @@ import type { ConfiguredTarget, RowRequest, Targets } from '#targets';
 import type { BlockedQuota } from './blocked-quota.ts';
 import type { ClientTarget } from './contract.ts';
 import { prepareRow, type RowTarget } from './prepare-row.ts';
-import { assertBody, assertIdempotencyKey } from './prepare-write.ts';
+import { assertBody, assertIdempotencyKey, assertOperation } from './prepare-write.ts';
 import { rowTableOf } from './row-table.ts';
 
-export interface RowRequestsOptions {
+interface RowRequestsOptions {
   /** Reads the targets and the catalog of their tables. */
   read: () => Promise<Targets>;
   clock: Pick<DatabaseClock, 'now'>;
@@ -54,12 +54,7 @@ export class RowRequests {
     const { quota, documentBytesMax, lanes, clock } = this.#options;
     const { operation, client = '', idempotencyKey = null, waitForReferencesSeconds = null } = request;
     const target = this.#find(request.target);
-    if (!rowOperations.includes(operation)) {
-      throw new SluiceError(
-        'invalid_request',
-        `Cannot take the operation: it is not one of ${rowOperations.join(', ')}`,
-      );
-    }
+    assertOperation(operation, rowOperations);
     assertIdempotencyKey(idempotencyKey);
     assertBody(request.body, documentBytesMax);
     if (waitForReferencesSeconds !== null) await quota.check(client);

@@ -15,7 +15,7 @@ export interface RowTable {
   readonly parents: readonly RowParent[];
 }
 
-export interface RowColumn {
+interface RowColumn {
   readonly name: string;
   /** In the order of the table. */
   readonly place: number;
@@ -30,7 +30,7 @@ export interface RowColumn {
 }
 
 /** A foreign key whose parent table is a target, and which names exactly that target's key. */
-export interface RowParent {
+interface RowParent {
   readonly name: string;
   /** Columns of the referring table, in the order of the parent's key. */
   readonly columns: readonly string[];

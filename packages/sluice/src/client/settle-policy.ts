@@ -1,5 +1,4 @@
 /** When a node settles writes itself, and under which limits. docs/modes.md has the limits of all sessions that settle. */
-import { defaults } from '#protocol';
 
 export interface SettlePolicy {
   /** Name of its sessions in metrics. */
@@ -34,19 +33,19 @@ const ownBatches = {
 } as const;
 
 /** `direct` mode: each write alone, without delay, over many sessions. */
-export function always({ sessionsMax = 32 }: { sessionsMax?: number | undefined }): SettlePolicy {
+export function always({ sessionsMax = 32 }: { sessionsMax?: number }): SettlePolicy {
   return { ...ownBatches, writesMax: 1, delayMs: 0, sessionsMax };
 }
 
 /** `local` mode: writes that gathered while the few sessions were busy, up to a count or an age. */
 export function byCountAndAge({
-  maxBatchWrites: writesMax = defaults.maxBatchWrites,
-  maxBatchDelayMs: delayMs = defaults.maxBatchDelayMs,
+  maxBatchWrites: writesMax,
+  maxBatchDelayMs: delayMs,
   sessionsMax = 2,
 }: {
-  maxBatchWrites?: number | undefined;
-  maxBatchDelayMs?: number | undefined;
-  sessionsMax?: number | undefined;
+  maxBatchWrites: number;
+  maxBatchDelayMs: number;
+  sessionsMax?: number;
 }): SettlePolicy {
   return { ...ownBatches, writesMax, delayMs, sessionsMax };
 }

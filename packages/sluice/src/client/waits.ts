@@ -7,7 +7,7 @@ import { DatabaseError, type PoolUsage } from '#store';
 import type { Cancellations } from './cancellations.ts';
 import { Waiter, type Submitter } from './waiter.ts';
 
-export interface WaitsOptions {
+interface WaitsOptions {
   cancellations: Cancellations;
   onError: (error: unknown, doing: string) => void;
 }

@@ -4,9 +4,10 @@ import type { DatabaseClock } from '#store';
 import type { BlockedQuota } from './blocked-quota.ts';
 import type { Run } from './client-reads.ts';
 import type { WriteRequest } from './contract.ts';
-import { assertBody, assertRequest, prepareWrite, type PresentIdentity } from './prepare-write.ts';
+import type { PresentIdentity } from './new-write.ts';
+import { assertBody, assertRequest, prepareWrite } from './prepare-write.ts';
 
-export interface WriteRequestsOptions {
+interface WriteRequestsOptions {
   run: Run;
   clock: DatabaseClock;
   quota: BlockedQuota;

@@ -1,6 +1,19 @@
-/** Converts outcomes of documents to the typed answers of a program. */
-import { errorTable, isApplied, SluiceError, type Outcome, type OutcomeCode } from '#protocol';
+/** Converts outcomes to the typed answers of a program. */
+import {
+  isApplied,
+  errorTable,
+  parsedDetail,
+  refusalSentence,
+  SluiceError,
+  type Outcome,
+  type OutcomeCode,
+} from '#protocol';
 import type { Refusal, Written } from './contract.ts';
+import type { RowRefusal } from './row-contract.ts';
+
+export interface AnswerOptions {
+  throwOnRefusal?: boolean;
+}
 
 /** What the state of the data refuses, which a node may know before there is a write. */
 const earlyCodes: ReadonlySet<string> = new Set<OutcomeCode>([
@@ -9,15 +22,13 @@ const earlyCodes: ReadonlySet<string> = new Set<OutcomeCode>([
   'outcome_expired',
 ]);
 
-type EarlyRefusal = Omit<Refusal, 'id'>;
-
 /** The answer to an outcome; a refusal before there is a write is returned as one after it is, where it is not to be thrown. */
 export function answerTo<A>(
   submitted: Promise<Outcome>,
-  { throwOnRefusal = true }: { throwOnRefusal?: boolean },
+  { throwOnRefusal = true }: AnswerOptions,
   answer: (outcome: Outcome) => A,
-): Promise<A | EarlyRefusal> {
-  return submitted.then(answer, (error: unknown): EarlyRefusal => {
+): Promise<A | RowRefusal> {
+  return submitted.then(answer, (error: unknown): RowRefusal => {
     if (throwOnRefusal || !(error instanceof SluiceError) || !earlyCodes.has(error.code)) throw error;
     const code = error.code as OutcomeCode;
     const { status, message } = error;
@@ -25,14 +36,10 @@ export function answerTo<A>(
   });
 }
 
-/** @throws {SluiceError} if the write was refused or not applied */
-export function answerOf(outcome: Outcome): Written {
-  if (isApplied(outcome.result)) return writtenOf(outcome);
-  const { code, detail, writeId } = outcome;
-  throw new SluiceError(code!, undefined, { detail: { ...detail, writeId } });
-}
-
-function writtenOf({ documentId, result, version, contentHash, writeId }: Outcome): Written {
+/** The answer to a write of a document. @throws {SluiceError} for a refusal, unless refusals are returned */
+export function answerOf(outcome: Outcome, options: AnswerOptions = {}): Written | Refusal {
+  const { documentId, result, version, contentHash, writeId } = outcome;
+  if (!isApplied(result)) return { id: documentId, ...refusalOf(outcome, options) };
   return {
     id: documentId!,
     result: result as Written['result'],
@@ -42,15 +49,14 @@ function writtenOf({ documentId, result, version, contentHash, writeId }: Outcom
   };
 }
 
-export function refusalOf({ documentId, result, code, detail, writeId }: Outcome): Refusal {
-  const { status, detail: message } = errorTable[code!];
-  return {
-    id: documentId,
-    result: result as Refusal['result'],
-    code: code!,
-    status,
-    message,
-    detail,
-    writeId,
-  };
+/** @throws {SluiceError} unless refusals are returned */
+export function refusalOf(
+  { result, code, detail: told, writeId }: Outcome,
+  { throwOnRefusal = true }: AnswerOptions,
+): RowRefusal {
+  const { status } = errorTable[code!];
+  const message = refusalSentence(code!, told);
+  const detail = told && parsedDetail(told);
+  if (throwOnRefusal) throw new SluiceError(code!, message, { detail: { ...detail, writeId } });
+  return { result: result as RowRefusal['result'], code: code!, status, message, detail, writeId };
 }

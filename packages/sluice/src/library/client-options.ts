@@ -1,7 +1,7 @@
 /** Options of the client of a program. */
 import type { ClientOptions } from '#client';
 import type { DocumentTypes, StandardSchema } from './contract.ts';
-import type { Connection, ModelSource } from './options.ts';
+import type { ProcessOptions } from './options.ts';
 
 export type DocumentSchemas<D extends DocumentTypes> = { readonly [E in keyof D]?: StandardSchema<D[E]> };
 
@@ -28,11 +28,7 @@ type NodeOptions = Pick<
 >;
 
 export interface CreateClientOptions<D extends DocumentTypes = DocumentTypes>
-  extends Connection, NodeOptions {
-  /** Model of the documents. @default none; then `targets` is required */
-  model?: ModelSource;
-  /** A direct connection for LISTEN, if the other leads through a pooler. @default the other */
-  listenConnectionString?: string;
+  extends ProcessOptions, NodeOptions {
   /** Schemas by endpoint or table, checked before a document or new row is written. They also give the types. @default none */
   schemas?: DocumentSchemas<D>;
 }

@@ -1,9 +1,15 @@
 /** The client of a program that embeds Sluice: takes objects and returns typed answers, on top of the client of nodes. */
-import { isApplied, isId, SluiceError, type Operation } from '#protocol';
-import { createClient as createNodeClient, type EnlistingClient, type StoredDocument } from '#client';
+import { isId, SluiceError, type Operation, type Outcome } from '#protocol';
+import {
+  createClient as createNodeClient,
+  type EnlistingClient,
+  type RunOnCaller,
+  type StoredDocument,
+  type WriteRequest,
+} from '#client';
 import type { Model, Resource } from '#model';
 import { explained } from '#store';
-import { answerOf, answerTo, refusalOf } from './answers.ts';
+import { answerOf, answerTo } from './answers.ts';
 import type { CreateClientOptions } from './client-options.ts';
 import { checkDocument } from './check-document.ts';
 import {
@@ -18,7 +24,7 @@ import {
 import { jsonText } from './row-json.ts';
 import { checkRowOptions, checkSubmitted, checkText } from './row-options.ts';
 import type { CallTarget, SubmittedCall, SubmittedRow } from './row-contract.ts';
-import { checkOptions, clientOptions, modelOf, urlOf } from './options.ts';
+import { checkOptions, clientOptions, processOptions } from './options.ts';
 import type {
   Client,
   DocumentTypes,
@@ -38,13 +44,8 @@ export async function createClient<D extends DocumentTypes = DocumentTypes>(
   options: CreateClientOptions<D>,
 ): Promise<Client<D>> {
   checkOptions('create a client', clientOptions, options);
-  const { connectionString: _, pool: __, listenConnectionString, schemas = {}, ...rest } = options;
-  const client = createNodeClient({
-    ...rest,
-    model: await modelOf('create a client', options.model),
-    url: urlOf('create a client', options),
-    ...(listenConnectionString === undefined ? {} : { listenUrl: listenConnectionString }),
-  });
+  const { schemas = {}, ...others } = options;
+  const client = createNodeClient(await processOptions('create a client', others));
   try {
     await explained(client.start());
     for (const name of Object.keys(schemas)) {
@@ -118,50 +119,37 @@ class EmbeddedClient<D extends DocumentTypes> implements Client<D> {
       );
     }
     const given = checkSubmitted(write, options);
-    const submitted =
-      'endpoint' in given ? this.#submitDocument(given, options) : this.#submitRow(given, options);
-    return (await submitted) as never;
+    const { client, transactionMs, ...conditions } = options;
+    const run: RunOnCaller = (text, values) => client.query({ text, values });
+    if ('endpoint' in given) {
+      const request = { ...(await this.#requestOf(given)), ...conditions };
+      const { writeId } = await this.#client.enlist(request, run, { transactionMs });
+      return this.#submitted(writeId, (outcome) => answerOf(outcome)) as never;
+    }
+    const prepared = await prepareSubmitted(this.#client, this.#schemas, given);
+    const request = { ...prepared.request, ...conditions };
+    const { writeId } = await this.#client.enlistRow(request, run, { transactionMs });
+    return this.#submitted(writeId, (outcome) =>
+      'target' in given ? answerCall(outcome) : answerRow(this.#client, prepared, outcome),
+    ) as never;
   }
 
-  async #submitRow(write: SubmittedRow | SubmittedCall, options: SubmitOptions): Promise<Submitted<unknown>> {
-    const { client, transactionMs, ...conditions } = options;
-    const prepared = await prepareSubmitted(this.#client, this.#schemas, write);
-    const { writeId } = await this.#client.enlistRow(
-      { ...prepared.request, ...conditions },
-      (text, values) => client.query({ text, values }),
-      transactionMs === undefined ? {} : { transactionMs },
-    );
-    return {
-      writeId,
-      answer: async (waits = {}) => {
-        checkRowOptions('answer', writeId, waits);
-        const outcome = await this.#client.join(writeId, waits);
-        return 'target' in write ? answerCall(outcome) : answerRow(this.#client, prepared, outcome);
-      },
-    };
-  }
-
-  async #submitDocument(write: SubmittedWrite<D>, options: SubmitOptions): Promise<Submitted> {
-    const { client, transactionMs, ...conditions } = options;
+  async #requestOf(write: SubmittedWrite<D>): Promise<WriteRequest> {
     const { operation = 'upsert', endpoint } = write;
-    const body = 'document' in write ? await this.#bodyOf(endpoint, write.document) : null;
-    const request = {
+    return {
       operation,
       resource: resourceOf(this.model, endpoint),
-      body,
+      body: 'document' in write ? await this.#bodyOf(endpoint, write.document) : null,
       ...('id' in write ? { documentId: write.id } : {}),
-      ...conditions,
     };
-    const { writeId } = await this.#client.enlist(
-      request,
-      (text, values) => client.query({ text, values }),
-      transactionMs === undefined ? {} : { transactionMs },
-    );
+  }
+
+  #submitted<A>(writeId: string, answer: (outcome: Outcome) => A): Submitted<A> {
     return {
       writeId,
       answer: async (waits = {}) => {
         checkRowOptions('answer', writeId, waits);
-        return answerOf(await this.#client.join(writeId, waits));
+        return answer(await this.#client.join(writeId, waits));
       },
     };
   }
@@ -201,7 +189,7 @@ class EmbeddedClient<D extends DocumentTypes> implements Client<D> {
   ): Promise<never> {
     const resource = resourceOf(this.model, endpoint);
     checkRowOptions('document', resource.endpoint, options);
-    const { signal, waitMs, throwOnRefusal = true, ...conditions } = options;
+    const { signal, waitMs, throwOnRefusal: _, ...conditions } = options;
     const submitted = this.#client.submit(
       {
         operation,
@@ -210,11 +198,9 @@ class EmbeddedClient<D extends DocumentTypes> implements Client<D> {
         ...(documentId === undefined ? {} : { documentId }),
         ...conditions,
       },
-      { ...(waitMs === undefined ? {} : { waitMs }), ...(signal === undefined ? {} : { signal }) },
+      { waitMs, signal },
     );
-    const answer = await answerTo(submitted, { throwOnRefusal }, (outcome) =>
-      throwOnRefusal || isApplied(outcome.result) ? answerOf(outcome) : refusalOf(outcome),
-    );
+    const answer = await answerTo(submitted, options, (outcome) => answerOf(outcome, options));
     return { id: documentId ?? null, ...answer } as never;
   }
 }

@@ -7,7 +7,7 @@ import type { apiTunables, clientTunables, Mode, OnOverload, writerTunables } fr
 
 type Numbers<Tunables> = { -readonly [K in keyof Tunables]?: number };
 
-export interface DatabaseConfig {
+interface DatabaseConfig {
   /** `postgres://…`. @default from PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE */
   databaseUrl?: string;
   /** A file that contains the URL, e.g. a secret of a container. */
@@ -22,25 +22,14 @@ export interface DatabaseConfig {
   databaseKey?: string;
 }
 
-export interface ListenConfig {
-  /** A direct URL for notifications and locks, if the other leads through a pooler. @default databaseUrl */
-  listenUrl?: string;
-  listenUrlFile?: string;
-}
-
-export interface TargetsConfig {
-  /** Tables, functions and handlers that writes may go to. @default none */
-  targets?: TargetDefinition[];
-}
-
-export interface ModelConfig {
+interface ModelConfig {
   /** Model files. Not needed by a node or writer with targets. */
   model?: string[];
   /** @default '2026' */
   referentialIdLayout?: '2025' | '2026';
 }
 
-export interface ProcessConfig {
+interface ProcessConfig {
   /** @default 'info' */
   logLevel?: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
   /** @default 22000 */
@@ -51,14 +40,24 @@ export interface ProcessConfig {
   storesOpenMax?: number;
 }
 
-export interface MetricsConfig {
+/** Keys of nodes and writers. */
+interface CoordinatorConfig extends DatabaseConfig, ModelConfig, ProcessConfig {
+  /** A direct URL for notifications and locks, if the other leads through a pooler. @default databaseUrl */
+  listenUrl?: string;
+  listenUrlFile?: string;
+  /** Tables, functions and handlers that writes may go to. @default none */
+  targets?: TargetDefinition[];
+  /** Modules that export projections. */
+  projectionModules?: string[];
+  /** @default true */
+  notifications?: boolean;
   /** TCP port for /metrics and /healthz. @default the port of the node; none for a writer */
   metricsPort?: number;
   /** @default '127.0.0.1' */
   metricsHost?: string;
 }
 
-export interface ServerConfig {
+interface ServerConfig {
   /** @default '127.0.0.1' */
   host?: string;
   /** TCP port; 0 selects a free one. @default 8080; 8090 for the dashboard alone */
@@ -86,16 +85,7 @@ export interface ServerConfig {
 }
 
 export interface ApiConfig
-  extends
-    DatabaseConfig,
-    ListenConfig,
-    ModelConfig,
-    TargetsConfig,
-    ProcessConfig,
-    MetricsConfig,
-    ServerConfig,
-    Numbers<typeof clientTunables>,
-    Numbers<typeof apiTunables> {
+  extends CoordinatorConfig, ServerConfig, Numbers<typeof clientTunables>, Numbers<typeof apiTunables> {
   /** Scheme, host and port of absolute URLs, e.g. `https://api.example.org`. @default those of each request */
   publicUrl?: string;
   /** The same database as the role of operators, for the dashboard of the node. */
@@ -103,12 +93,8 @@ export interface ApiConfig
   operatorUrlFile?: string;
   operatorPassword?: string;
   operatorPasswordFile?: string;
-  /** Modules that export projections. */
-  projectionModules?: string[];
   /** @default 'coordinated' */
   mode?: Mode;
-  /** @default true */
-  notifications?: boolean;
   /** @default 'refuse' */
   onOverload?: OnOverload;
   lingerMs?: number;
@@ -117,23 +103,11 @@ export interface ApiConfig
   dashboard?: 'on' | 'read-only' | 'off';
 }
 
-export interface WriterConfig
-  extends
-    DatabaseConfig,
-    ListenConfig,
-    ModelConfig,
-    TargetsConfig,
-    ProcessConfig,
-    MetricsConfig,
-    Numbers<typeof writerTunables> {
-  /** Modules that export projections. */
-  projectionModules?: string[];
+export interface WriterConfig extends CoordinatorConfig, Numbers<typeof writerTunables> {
   /** @default 'lock' */
   ownership?: 'lock' | 'lease';
   /** @default 'load' */
   spread?: 'load' | 'even';
-  /** @default true */
-  notifications?: boolean;
 }
 
 export interface DashboardConfig extends DatabaseConfig, ModelConfig, ProcessConfig, ServerConfig {

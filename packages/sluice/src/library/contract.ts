@@ -1,7 +1,15 @@
 /** The interface for a program that embeds Sluice: documents in, typed answers out. */
-import type { OutcomeCode, ParsedDetail, ParsedOutcome, Result } from '#protocol';
+import type { ParsedOutcome, Result } from '#protocol';
 import type { Model } from '#model';
-import type { Called, CallTarget, RowWritten, SubmittedCall, SubmittedRow, Table } from './row-contract.ts';
+import type {
+  Called,
+  CallTarget,
+  RowRefusal,
+  RowWritten,
+  SubmittedCall,
+  SubmittedRow,
+  Table,
+} from './row-contract.ts';
 import type { WriteOptions } from './write-options.ts';
 import type { ClientStatus, StoredDocument, WriteState } from '#client';
 
@@ -84,16 +92,9 @@ export interface Written {
 }
 
 /** A write that changed nothing, and never will. */
-export interface Refusal {
+export interface Refusal extends RowRefusal {
+  /** Id of the document. */
   id: string | null;
-  result: 'refused' | 'not_applied';
-  code: OutcomeCode;
-  /** HTTP status of the code. */
-  status: number;
-  message: string;
-  detail: ParsedDetail | null;
-  /** Null: refused before there was a write. */
-  writeId: string | null;
 }
 
 /** The state of a write, and its outcome with parsed rows and answers. */

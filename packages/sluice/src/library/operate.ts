@@ -34,10 +34,12 @@ interface DatabasePlace extends Connection {
   schema?: string;
 }
 
-export interface MigrateOptions extends DatabasePlace, Omit<Migration, 'url' | 'schema'> {
+interface PlaceByUrl extends DatabasePlace {
   /** The same as `connectionString`. */
   url?: string;
 }
+
+export interface MigrateOptions extends PlaceByUrl, Omit<Migration, 'url' | 'schema'> {}
 
 const patient = {
   ...place,
@@ -48,7 +50,7 @@ const patient = {
 const migrateOptions = z.strictObject({ ...patient, dryRun: z.boolean().optional() });
 
 /** The options without the database, and its URL. */
-function patientOptions<T extends Connection & { url?: string }>(what: string, options: T) {
+function patientOptions<T extends PlaceByUrl>(what: string, options: T) {
   const { connectionString, pool, url = connectionString, ...rest } = options;
   const given = {
     ...(url === undefined ? {} : { connectionString: url }),
@@ -67,10 +69,7 @@ export async function migrate(options: MigrateOptions): Promise<MigrateResult> {
   return explained(migrateDatabase(patientOptions('migrate', options)));
 }
 
-export interface ApplyRolesOptions extends DatabasePlace, Omit<Granting, 'url' | 'schema'> {
-  /** The same as `connectionString`. */
-  url?: string;
-}
+export interface ApplyRolesOptions extends PlaceByUrl, Omit<Granting, 'url' | 'schema'> {}
 
 const rolesOptions = z.strictObject({
   ...patient,

@@ -5,7 +5,7 @@ import type { TargetDefinition } from '#targets';
 import * as z from 'zod';
 
 /** The used connection settings of a `pg.Pool`. */
-export interface PoolLike {
+interface PoolLike {
   readonly options: {
     connectionString?: string | undefined;
     host?: string | undefined;
@@ -26,6 +26,14 @@ export interface Connection {
 
 /** A model: an object of the native form, a file or several, or a parsed model. */
 export type ModelSource = object | string | readonly string[] | Model;
+
+/** Options of a client and of a writer. */
+export interface ProcessOptions extends Connection {
+  /** Model of the documents. @default none; then `targets` is required */
+  model?: ModelSource;
+  /** A direct connection for LISTEN, if the other leads through a pooler. @default the other */
+  listenConnectionString?: string;
+}
 
 const milliseconds = z
   .number()
@@ -125,6 +133,20 @@ export function urlOf(what: string, { connectionString, pool }: Connection): str
   if (typeof password === 'string') url.password = encodeURIComponent(password);
   if (database !== undefined) url.pathname = `/${encodeURIComponent(database)}`;
   return url.href;
+}
+
+/**
+ * The options in the form that nodes and writers take.
+ * @throws {SluiceError} `configuration_invalid`; {ModelError} `invalid_model`
+ */
+export async function processOptions<T extends ProcessOptions>(what: string, options: T) {
+  const { connectionString: _, pool: __, model, listenConnectionString: listenUrl, ...rest } = options;
+  return {
+    ...rest,
+    model: await modelOf(what, model),
+    url: urlOf(what, options),
+    ...(listenUrl === undefined ? {} : { listenUrl }),
+  };
 }
 
 /** @throws {ModelError} `invalid_model`; {SluiceError} `configuration_invalid` for a file that cannot be read */

@@ -35,7 +35,7 @@ const ofSubmit: Readonly<Record<string, Form>> = {
 };
 
 /** The options of each operation. */
-export const rowOptionForms = {
+const rowOptionForms = {
   insert: ofNewRows,
   upsert: { ...ofNewRows, onConflict: names, resolution: oneOf('merge', 'ignore') },
   update: ofRows,

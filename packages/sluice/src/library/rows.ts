@@ -1,10 +1,8 @@
 /** Tables, functions and handlers of a program: makes row requests of objects, and typed answers of outcomes. */
 import {
-  errorTable,
   isApplied,
   parsedDetail,
   parseExact,
-  refusalSentence,
   SluiceError,
   type Outcome,
   type ParsedOutcome,
@@ -12,7 +10,7 @@ import {
 import { exactRows } from './exact-rows.ts';
 import type { ClientTarget, EnlistingClient } from '#client';
 import type { RowRequest } from '#targets';
-import { answerTo } from './answers.ts';
+import { answerTo, refusalOf, type AnswerOptions } from './answers.ts';
 import { checkDocument } from './check-document.ts';
 import type { StandardSchema } from './contract.ts';
 import { jsonText, rowsText, rowText } from './row-json.ts';
@@ -103,7 +101,7 @@ export class EmbeddedCall implements CallTarget {
 }
 
 /** A request, with the row, the rows or the key that the program passed. */
-export interface PreparedRow {
+interface PreparedRow {
   request: RowRequest;
   given: object;
 }
@@ -153,23 +151,16 @@ async function newRows(
 
 function submitRow(client: EnlistingClient, request: RowRequest, options: object): Promise<Outcome> {
   const { signal, waitMs, throwOnRefusal: _, ...conditions } = options as UpsertRowOptions;
-  return client.submitRow(
-    { ...request, ...conditions },
-    { ...(waitMs === undefined ? {} : { waitMs }), ...(signal === undefined ? {} : { signal }) },
-  );
-}
-
-interface AnswerOptions {
-  throwOnRefusal?: boolean;
+  return client.submitRow({ ...request, ...conditions }, { waitMs, signal });
 }
 
 export function answerRow(
   client: EnlistingClient,
   write: PreparedRow,
   outcome: Outcome,
-  { throwOnRefusal = true }: AnswerOptions = {},
+  options: AnswerOptions = {},
 ): RowWritten<object> | RowRefusal {
-  if (!isApplied(outcome.result)) return refused(outcome, throwOnRefusal);
+  if (!isApplied(outcome.result)) return refusalOf(outcome, options);
   const { result, detail, writeId } = outcome;
   return {
     result: result as RowWritten<object>['result'],
@@ -179,11 +170,8 @@ export function answerRow(
   };
 }
 
-export function answerCall(
-  outcome: Outcome,
-  { throwOnRefusal = true }: AnswerOptions = {},
-): Called | RowRefusal {
-  if (!isApplied(outcome.result)) return refused(outcome, throwOnRefusal);
+export function answerCall(outcome: Outcome, options: AnswerOptions = {}): Called | RowRefusal {
+  if (!isApplied(outcome.result)) return refusalOf(outcome, options);
   const { result, detail, writeId } = outcome;
   const { answerText = 'null' } = detail ?? {};
   return { result: result as Called['result'], answer: parseExact(answerText), writeId };
@@ -207,13 +195,4 @@ function givenKey(client: EnlistingClient, { request, given }: PreparedRow): Rec
   const key = targetNamed(client, request.target)?.catalog?.key ?? [];
   if (Array.isArray(row) || key.some((name) => row[name] === undefined)) return null;
   return Object.fromEntries(key.map((name) => [name, row[name]]));
-}
-
-/** @throws {SluiceError} unless refusals are returned */
-function refused({ result, code, detail: told, writeId }: Outcome, throwOnRefusal: boolean): RowRefusal {
-  const { status } = errorTable[code!];
-  const message = refusalSentence(code!, told);
-  const detail = told && parsedDetail(told);
-  if (throwOnRefusal) throw new SluiceError(code!, message, { detail: { ...detail, writeId } });
-  return { result: result as RowRefusal['result'], code: code!, status, message, detail, writeId };
 }

@@ -1,7 +1,7 @@
 /** A writer in the process of a program that embeds Sluice. */
 import { createWriter as createPlainWriter, type Writer, type WriterOptions } from '#writer';
 import { explained } from '#store';
-import { checkOptions, modelOf, urlOf, writerOptions, type Connection, type ModelSource } from './options.ts';
+import { checkOptions, processOptions, writerOptions, type ProcessOptions } from './options.ts';
 
 /** See `WriterOptions` for each option. */
 type PlainOptions = Pick<
@@ -23,12 +23,7 @@ type PlainOptions = Pick<
   | 'observer'
 >;
 
-export interface CreateWriterOptions extends Connection, PlainOptions {
-  /** Model of the documents. @default none; then `targets` is required */
-  model?: ModelSource;
-  /** A direct connection for LISTEN, if the other leads through a pooler. @default the other */
-  listenConnectionString?: string;
-}
+export interface CreateWriterOptions extends ProcessOptions, PlainOptions {}
 
 export type EmbeddedWriter = Omit<Writer, 'start'> & AsyncDisposable;
 
@@ -39,13 +34,7 @@ export type EmbeddedWriter = Omit<Writer, 'start'> & AsyncDisposable;
  */
 export async function createWriter(options: CreateWriterOptions): Promise<EmbeddedWriter> {
   checkOptions('create a writer', writerOptions, options);
-  const { connectionString: _, pool: __, listenConnectionString, ...rest } = options;
-  const writer = createPlainWriter({
-    ...rest,
-    model: await modelOf('create a writer', options.model),
-    url: urlOf('create a writer', options),
-    ...(listenConnectionString === undefined ? {} : { listenUrl: listenConnectionString }),
-  });
+  const writer = createPlainWriter(await processOptions('create a writer', options));
   try {
     await explained(writer.start());
   } catch (error) {
