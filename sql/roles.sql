@@ -197,6 +197,7 @@ begin
       ('row_key', '{}'),
       ('row_key_of', '{}'),
       ('row_parents', '{}'),
+      ('unfit_column', '{}'),
       -- Those of triggers are called by nobody.
       ('check_aliases_are_free', '{}'),
       ('check_aliases_exist', '{}'),

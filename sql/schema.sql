@@ -1204,9 +1204,6 @@ CREATE OR REPLACE FUNCTION sluice.submit(target text, body jsonb, operation text
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET plan_cache_mode TO 'force_generic_plan'
- SET "DateStyle" TO 'ISO, YMD'
- SET "IntervalStyle" TO 'postgres'
- SET "TimeZone" TO 'UTC'
 AS $function$
 declare
   is_array constant boolean := jsonb_typeof(body) = 'array';
@@ -1240,6 +1237,8 @@ begin
     perform sluice.refuse_submit(chosen.name, format('operation is not one that it takes: %s', coalesce(operation, 'null')));
   elsif on_conflict is not null and operation <> 'upsert' then
     perform sluice.refuse_submit(chosen.name, 'on_conflict is for an upsert');
+  elsif ignore_existing and operation <> 'upsert' then
+    perform sluice.refuse_submit(chosen.name, 'ignore_existing is for an upsert');
   end if;
 
   if chosen.kind <> 'table' then
@@ -1271,7 +1270,7 @@ begin
       perform sluice.refuse_submit(chosen.name, format('%s is no column of the table', wrong));
     end if;
     names := coalesce(names, '{}');
-    select sluice.wrong_column(array_agg(c.name), array_agg(c.type), body) into wrong
+    select sluice.unfit_column(array_agg(c.name), array_agg(c.type), body) into wrong
     from (select a.attname::text as name, sluice.checked_type(a.atttypid, a.atttypmod) as type
           from pg_attribute a where a.attrelid = table_id and a.attname = any(names)) c
     where c.type is not null;
@@ -1313,7 +1312,7 @@ begin
       end if;
     end if;
 
-    form := concat('["', operation, '","', case when is_array then 'a' end, case when ignore_existing and operation = 'upsert' then 'i' end,
+    form := concat('["', operation, '","', case when is_array then 'a' end, case when ignore_existing then 'i' end,
                    '",', array_to_json(names), ',' || array_to_json(met), ']');
     identity := sluice.row_key_of(table_id, chosen.name, chosen.key, rows[1]);
     if identity is null and met is not null then
@@ -1360,6 +1359,33 @@ AS $function$
      from pg_trigger g where g.tgrelid = c.oid and not g.tgisinternal),
     (select string_agg(r.oid::text, ',' order by r.oid) from pg_rewrite r where r.ev_class = c.oid)))
   from pg_class c where c.oid = target
+$function$;
+
+CREATE OR REPLACE FUNCTION sluice.unfit_column(names text[], types text[], body jsonb)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET "DateStyle" TO 'ISO, YMD'
+ SET "IntervalStyle" TO 'postgres'
+ SET "TimeZone" TO 'UTC'
+AS $function$
+declare
+  wrong text := sluice.wrong_column(names, types, body);
+  date_order text;
+begin
+  if wrong is null then
+    return null;
+  end if;
+  for place in 1 .. cardinality(names) loop
+    foreach date_order in array array['YMD', 'DMY', 'MDY'] loop
+      perform set_config('datestyle', date_order, true);
+      wrong := sluice.wrong_column(names[place:place], types[place:place], body);
+      exit when wrong is null;
+    end loop;
+    exit when wrong is not null;
+  end loop;
+  return wrong;
+end
 $function$;
 
 CREATE OR REPLACE FUNCTION sluice.wrong_column(names text[], types text[], body jsonb)

@@ -251,6 +251,9 @@ describe('a handler target', () => {
     ['returns a result that is none', { odd: 'made' }, 'handler events'],
     ['commits', { run: 'commit' }],
     ['commits behind a comment', { run: '/* it is */ -- so\n commit' }],
+    ['commits behind a comment with another one', { run: '/* it /* is */ so */ commit' }],
+    ['commits behind a carriage return', { run: '-- so\rcommit' }],
+    ['sends more values than its statement has', { run: 'select $1::integer', values: [1, 2] }, '08P01'],
     [
       'sends two statements in one',
       { run: `insert into app.event (device, reading) values ('x', 1); commit` },

@@ -310,3 +310,17 @@ test('a function of a program is called once for each write, and answers each', 
     1, 2, 3,
   ]);
 });
+
+test('the first writes of a program to one row keep their order, also if only some have idempotency keys', async () => {
+  const fresh = await createClient({ connectionString: database.apiUrl, targets });
+  onTestFinished(() => fresh.stop());
+  const customers = fresh.table('customer');
+  const results = await Promise.all([
+    customers.insert({ id: 900, name: 'one' }, { idempotencyKey: 'first of all' }),
+    customers.update({ id: 900 }, { name: 'two' }),
+    customers.upsert({ id: 900, name: 'three' }, { idempotencyKey: 'third of all' }),
+    customers.update({ id: 900 }, { name: 'four' }),
+  ]);
+  expect(results.map(({ result }) => result)).toEqual(['created', 'updated', 'updated', 'updated']);
+  expect(await sql(database.url, 'select name from customer where id = 900')).toEqual([{ name: 'four' }]);
+});

@@ -169,6 +169,16 @@ describe('a row that leaves a part of its foreign key to its key or to a default
     },
   );
 
+  test('a row that exists is told so before its missing parent, also if a default gives a part of its key', async () => {
+    await rows('insert into line values (1, 4)');
+    const write = make('line', 'insert', { id: 4, item: 99 });
+    const { outcomes } = await settle([write]);
+    expect(outcomes[0]!.outcome).toMatchObject({
+      code: 'row_exists',
+      detail: { database: { constraint: 'line_pkey' } },
+    });
+  });
+
   test('an upsert of an existing row needs no parent for a default that it does not set', async () => {
     await rows('insert into ticket values (1, 0, null, null)');
     const write = make('ticket', 'upsert', { id: 1, n: 5 });

@@ -288,6 +288,9 @@ describe('sluice.submit', () => {
     expect(await submit('orders', '{}', 'insert', null, '', ['id'])).toBe(
       'public.orders: on_conflict is for an upsert',
     );
+    expect(await submit('orders', '{}', 'insert', null, '', null, true)).toBe(
+      'public.orders: ignore_existing is for an upsert',
+    );
     expect(await submit('orders', '{}', 'insert', '')).toBe(
       'public.orders: idempotency_key is not of 1 to 255 characters',
     );
@@ -307,6 +310,30 @@ describe('sluice.submit', () => {
         detail: { database: { sqlState: 'P0001' } },
       }),
     );
+  });
+
+  test('sluice.submit leaves a date to the settings of the writer, which say in which order its parts come', async () => {
+    const bodies = ['13/02/2026', '02/13/2026', '26-02-13'].map((at) => JSON.stringify({ id: 7, at }));
+    for (const body of bodies) {
+      await session.query('begin');
+      await session.query(`select sluice.submit('typed', $1)`, [body]);
+      await session.query('rollback');
+    }
+    const wrong = [
+      ['{"id": 7, "at": "13/13/2026"}', 'at'],
+      ['{"id": 7, "at": "13/02/2026", "note": "too long"}', 'note'],
+      ['[{"id": 7, "at": "13/02/2026"}, {"id": 8, "at": "02/13/2026"}]', 'at'],
+    ];
+    for (const [body, column] of wrong)
+      await expect(session.query(`select sluice.submit('typed', $1)`, [body])).rejects.toMatchObject({
+        code: 'SL006',
+        message: expect.stringContaining(`: ${column} has a value that is not of its type`) as string,
+      });
+    await session.query(`begin; set local datestyle = 'German, DMY'`);
+    await session.query(`select sluice.submit('typed', '{"id": 7, "at": "02/13/2026"}')`);
+    const { rows } = await session.query('show datestyle');
+    await session.query('rollback');
+    expect(rows).toEqual([{ DateStyle: 'German, DMY' }]);
   });
 
   test('sluice.submit takes each value that its column takes: of a domain with a length, of a type that its owner may not use', async () => {

@@ -240,8 +240,7 @@ function childRow({ keys, childKey, hasRounded }: RandomTables, each: Drawn, num
     ...(hasRounded && isWhole ? { part: 7.01 } : {}),
   };
   if (each.operation === 'delete') return own;
-  // Of a row without its whole key that also lacks a parent, the answer may name either fault.
-  const to = hasRounded && !isWhole ? null : each.to;
+  const { to } = each;
   const parent = each.given[0]
     ? keys.map((type, place) => [`k${place}`, to === null ? null : valueOf(type, to, each.isLoud)])
     : [];

@@ -12,9 +12,15 @@ interface BlockedQuotaOptions {
 
 const countedForMs = 1000;
 
+interface Count {
+  /** Writes that come during the count share it. */
+  isFull: Promise<boolean>;
+  until: number;
+}
+
 export class BlockedQuota {
   readonly #options: BlockedQuotaOptions;
-  readonly #counts = new Map<string, { isFull: Promise<boolean>; until: number }>();
+  readonly #counts = new Map<string, Count>();
 
   constructor(options: BlockedQuotaOptions) {
     this.#options = options;
@@ -22,23 +28,28 @@ export class BlockedQuota {
 
   /** @throws {SluiceError} `rate_limited` if the client already has as many blocked writes as allowed */
   async check(client: string): Promise<void> {
-    const now = performance.now();
-    let counted = this.#counts.get(client);
-    if (counted === undefined || counted.until < now) {
-      counted = { isFull: this.#isFull(client), until: now + countedForMs };
-      counted.isFull.catch(() => this.#counts.delete(client));
+    let count = this.#counts.get(client);
+    if (count === undefined || count.until < performance.now()) {
+      count = this.#count(client);
       if (this.#counts.size > 1000) this.#counts.clear();
-      this.#counts.set(client, counted);
+      this.#counts.set(client, count);
     }
-    if (!(await counted.isFull)) return;
+    if (!(await count.isFull)) return;
     throw new SluiceError('rate_limited', 'Too many writes of this client already wait for references.', {
       retryAfterSeconds: 5,
     });
   }
 
-  async #isFull(client: string): Promise<boolean> {
+  #count(client: string): Count {
     const { blockedWritesMax, run } = this.#options;
-    const [row] = await run('countBlocked', [client, blockedWritesMax]);
-    return (row?.['blocked'] as number) >= blockedWritesMax;
+    const counting = run('countBlocked', [client, blockedWritesMax]);
+    const isFull = counting.then(([row]) => (row?.['blocked'] as number) >= blockedWritesMax);
+    const count: Count = { isFull, until: Infinity };
+    // After a failure, the next write counts again.
+    void isFull.then(
+      () => (count.until = performance.now() + countedForMs),
+      () => (count.until = 0),
+    );
+    return count;
   }
 }

@@ -73,10 +73,10 @@ export class IntakeGauge {
     }
   }
 
-  /** What {@link check} last knew of the lane. */
+  /** What {@link check} last knew of the lane; true if it knew nothing yet. */
   takes(lane: number): boolean {
     const found = this.#lanes.get(lane);
-    return found !== undefined && !found.isLeaderless && !found.isOverloaded;
+    return found === undefined || (!found.isLeaderless && !found.isOverloaded);
   }
 
   get lanesWithoutLeader(): number[] {

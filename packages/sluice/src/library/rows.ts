@@ -67,12 +67,12 @@ export class EmbeddedTable implements Table<object> {
 
   async update(key: object, changes: object, options: object = {}): Promise<never> {
     checkRowOptions('update', this.name, options);
-    return this.#write(change(this.name, 'update', key, changes), options);
+    return this.#write(await change(this.name, 'update', key, changes), options);
   }
 
   async delete(key: object, options: object = {}): Promise<never> {
     checkRowOptions('delete', this.name, options);
-    return this.#write(change(this.name, 'delete', key), options);
+    return this.#write(await change(this.name, 'delete', key), options);
   }
 
   #write(write: PreparedRow, options: object): Promise<never> {
@@ -129,7 +129,13 @@ function callRequest(target: string, body: unknown): RowRequest {
   throw new SluiceError('invalid_document', `Cannot take the body for ${target}: it is not a JSON value`);
 }
 
-function change(target: string, operation: 'update' | 'delete', key: object, changes?: object): PreparedRow {
+/** Asynchronous like {@link newRows}, so that an update does not overtake an insert that was called before it. */
+async function change(
+  target: string,
+  operation: 'update' | 'delete',
+  key: object,
+  changes?: object,
+): Promise<PreparedRow> {
   const body = operation === 'delete' ? null : rowText(target, changes);
   return { request: { target, operation, key: { ...key }, body }, given: key };
 }

@@ -25,8 +25,9 @@ export class DatabaseError extends Error {
   readonly statement: string | null;
   /** Name of the database that the server does not have, of a connection that was not made. */
   readonly database: string | null;
-  /** A private field, because loggers write the public ones. */
+  /** Private fields, because loggers write the public ones. */
   readonly #raised: RaisedText | null;
+  readonly #isOfValues: boolean;
 
   constructor(parts: {
     sqlState: string | null;
@@ -36,6 +37,8 @@ export class DatabaseError extends Error {
     statement?: string | null;
     database?: string | null;
     raised?: RaisedText | null;
+    /** The statement got another number of values than it has parameters. The session goes on. @default false */
+    isOfValues?: boolean;
     message: string;
   }) {
     super(parts.message);
@@ -47,6 +50,7 @@ export class DatabaseError extends Error {
     this.statement = parts.statement ?? null;
     this.database = parts.database ?? null;
     this.#raised = parts.raised ?? null;
+    this.#isOfValues = parts.isOfValues ?? false;
   }
 
   /** Null, unless code of the user raised the error with an SQLSTATE that PostgreSQL does not have. */
@@ -57,6 +61,7 @@ export class DatabaseError extends Error {
   /** The session cannot be used any more: its connection is lost, or the server takes no writes from it. */
   get isConnectionLoss(): boolean {
     const state = this.sqlState;
+    if (this.#isOfValues) return false;
     return (
       state === null ||
       state.startsWith('08') ||
@@ -174,7 +179,10 @@ export function reduceError(error: unknown, statement: string | null = null): Er
   if (error instanceof UnreadableAnswer)
     return connectionLoss(`connection given up: ${error.message}`, statement);
   if (typeof error === 'object' && error !== null) {
-    const { code, constraint, table, column, database, severity, message } = error as Record<string, unknown>;
+    const { code, constraint, table, column, database, severity, message, routine } = error as Record<
+      string,
+      unknown
+    >;
     if (typeof code === 'string' && typeof severity === 'string') {
       return new DatabaseError({
         sqlState: code,
@@ -182,6 +190,8 @@ export function reduceError(error: unknown, statement: string | null = null): Er
         table: typeof table === 'string' ? table : null,
         column: typeof column === 'string' ? column : null,
         database: typeof database === 'string' ? database : null,
+        // Poolers report a lost connection by this code, and name no routine.
+        isOfValues: code === '08P01' && routine === 'exec_bind_message',
         raised: isUserState(code) ? raisedOf(error as Record<string, unknown>) : null,
         statement,
         message: `PostgreSQL error ${code}${statement === null ? '' : ` in ${statement}`}`,

@@ -53,7 +53,14 @@ function resultOf(given: unknown, title: string): CallResult {
   }
 }
 
-/** Removes white space and comments before the first word of a statement. */
+/** Removes white space and comments before the first word. PostgreSQL nests comments, and ends a line at a carriage return, too. */
 function withoutComments(text: string): string {
-  return text.replace(/^(\s|;|--[^\n]*(\n|$)|\/\*([^*]|\*(?!\/))*\*\/)+/, '');
+  const rest = text.replace(/^(?:[\s;]|--[^\n\r]*)+/, '');
+  if (!rest.startsWith('/*')) return rest;
+  let depth = 0;
+  for (const { 0: mark, index } of rest.matchAll(/\/\*|\*\//g)) {
+    depth += mark === '/*' ? 1 : -1;
+    if (depth === 0) return withoutComments(rest.slice(index + 2));
+  }
+  return rest;
 }

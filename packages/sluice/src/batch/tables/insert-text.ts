@@ -1,6 +1,6 @@
 /** Inserts and upserts as statements, and the search for the unique rule that a row violates. */
 import { quotedName } from '#store';
-import { areEqual, listOf, literal } from './names.ts';
+import { areEqual, hasConstantDefault, listOf, literal } from './names.ts';
 import { besideWritten } from './beside-written.ts';
 import type { Parts } from './statement-parts.ts';
 
@@ -181,19 +181,22 @@ export function conflictText(parts: Parts): string {
 }
 
 /**
- * For each unique rule that columns of the body decide: whether another row violates it. Of an upsert, the rule that
+ * For each unique rule that columns of the body and fixed defaults decide: whether another row violates it. Of an upsert, the rule that
  * it merges by is left to the statement.
  */
 function conflictsOf(parts: Parts, alias = 'g'): { name: string; condition: string }[] {
   const { catalog, form, table, matchedNames } = parts;
+  // Another default may have another value in the next statement. The column may round a default when it is stored.
+  const fixed = new Map(parts.filled.filter(hasConstantDefault).map(({ name, type }) => [name, `::${type}`]));
+  const isKnown = (column: string): boolean => fixed.has(column) || form.columns.includes(column);
   return catalog.uniques.flatMap(({ name, columns, isPartial }) => {
-    if (isPartial || columns === null || !columns.every((column) => form.columns.includes(column))) return [];
+    if (isPartial || columns === null || !columns.every(isKnown)) return [];
     const isMatched =
       columns.length === matchedNames.length && columns.every((column) => matchedNames.includes(column));
     if (form.operation === 'upsert' && !isMatched) return [];
     const same = areEqual(
       parts.inTable(columns),
-      columns.map((column) => `${alias}.${parts.at(column)}`),
+      columns.map((column) => `${alias}.${parts.at(column)}${fixed.get(column) ?? ''}`),
     );
     return [{ name, condition: `exists (select from ${table} t where ${same} offset 0)` }];
   });
