@@ -27,7 +27,7 @@ export interface Connection {
 /** A model: an object of the native form, a file or several, or a parsed model. */
 export type ModelSource = object | string | readonly string[] | Model;
 
-const milliseconds = z
+export const milliseconds: z.ZodType<number> = z
   .number()
   .int()
   .min(0)
