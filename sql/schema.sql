@@ -1376,7 +1376,10 @@ begin
   end if;
   return null;
 exception
-  when data_exception or integrity_constraint_violation or program_limit_exceeded then
+  when insufficient_privilege then
+    raise;
+  when data_exception or integrity_constraint_violation or program_limit_exceeded or syntax_error_or_access_rule_violation
+    or invalid_schema_name or internal_error then
     if cardinality(names) = 1 then
       return names[1];
     end if;

@@ -98,7 +98,8 @@ describe('odd arguments and variables', () => {
           const isTold =
             error instanceof SluiceError &&
             error.code === 'configuration_invalid' &&
-            /^Cannot start: (--[\w-]+|[A-Z_]+|.* or [A-Z_]+) (is|names|holds) /.test(error.message);
+            (/^Cannot start: (--[\w-]+|[A-Z_]+|.* or [A-Z_]+) (is|names|holds) /.test(error.message) ||
+              /^Cannot .* because .* \((--[\w-]+|[A-Z_]+)\)$/s.test(error.message));
           if (!isTold)
             campaign.fault(
               called.words.join(' '),

@@ -100,6 +100,7 @@ export const securityMutants: Record<string, Mutant[]> = {
     [
       'shares idempotency keys among clients',
       at('intake.sql/insertIntake', swap('k.client = w.client and', 'w.client is not null and')),
+      at('outcome.sql/findKeys', swap('client = w.client and key', 'w.client is not null and key')),
     ],
   ],
   'authorization.test.ts': [
@@ -206,7 +207,10 @@ export const securityMutants: Record<string, Mutant[]> = {
     ['lets browsers add credentials', at('crossOrigin', give('credentials', 'true'))],
   ],
   [apiTest]: [
-    ['takes bodies of any size', at('takeBodies', give('bodyLimit', '2 ** 30'))],
+    [
+      'takes bodies of any size',
+      at('takeBodies', give('bodyLimit', '2 ** 30'), never('bytes', 'bodyBytesMax')),
+    ],
     [
       'takes bulk lines of any size',
       at('BulkRun/take', swap('limits.bodyBytesMax + ENVELOPE_BYTES', '2 ** 30')),

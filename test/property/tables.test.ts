@@ -103,7 +103,10 @@ describe('any batch of rows of any tables', () => {
         open.map(([, write]) => write),
         options,
       );
-      expect([report.blocked, report.failed]).toEqual([[], []]);
+      // A part of a batch may hold a row whose parent is in another part. The leader of its lane would wake it.
+      const isWhole = report.errors.length === 0;
+      expect([isWhole ? report.blocked : [], report.failed]).toEqual([[], []]);
+      await client.query('truncate sluice.awaited; update sluice.intake set blocked_at = null');
       const results = new Map(
         report.outcomes.map(({ outcome }) => [outcome.writeId, outcome.code ?? outcome.result]),
       );
@@ -111,7 +114,7 @@ describe('any batch of rows of any tables', () => {
       open = open.filter(([, { writeId }]) => !results.has(writeId));
       const told: string[] = [];
       const expected: string[] = [];
-      const ordered = report.errors.length > 0 ? settled : inOrder(settled);
+      const ordered = isWhole ? inOrder(settled) : settled;
       for (const [each, { writeId }] of ordered) {
         told.push(resultOf(each, results.get(writeId)!));
         expected.push(resultOf(each, await applyAlone(tables, each)));

@@ -54,6 +54,7 @@ const definitions: TableDefinition[] = [
   { table: 'measured' },
   { table: 'guest' },
   { table: 'loose' },
+  { table: 'searched' },
 ];
 
 beforeAll(async () => {
@@ -116,6 +117,7 @@ beforeAll(async () => {
       id integer generated always as identity primary key, a integer, b integer, n integer check (n >= 0), unique (a), unique (b, n),
       owner integer references customer);
     create table measured (id timestamptz primary key, v integer);
+    create table searched (id integer primary key, words tsvector, query tsquery, path jsonpath, class regclass);
     grant usage on schema "Odd" to ${role};
     grant select, insert, update, delete on all tables in schema public, "Odd" to ${role};
     grant usage on all sequences in schema public to ${role};
@@ -137,7 +139,7 @@ afterAll(async () => {
 
 beforeEach(async () => {
   await other.query(`truncate sluice.intake, sluice.awaited, sluice.dead_letter, customer, orders, item, counter, kinds, node,
-    "Odd"."Order Item", ticket, parted, guarded, slot, logged, log, late, measured, guest, loose restart identity`);
+    "Odd"."Order Item", ticket, parted, guarded, slot, logged, log, late, measured, guest, loose, searched restart identity`);
 });
 
 const make = (
@@ -557,6 +559,26 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
     expect(told[1]).not.toHaveProperty('table');
     expect(outcomes.every(({ documentId }) => documentId === null)).toBe(true);
     expect(await rows('select id from orders order by id')).toEqual([{ id: 1 }, { id: 6 }]);
+  });
+
+  test('a wrong value is refused where its type reports it like a wrong statement', async () => {
+    const wrong = { words: 'a:b', query: 'a b', path: '$.', class: 'nothing' };
+    const columns = Object.keys(wrong);
+    const writes = [
+      make('searched', 'insert', { id: 1, words: 'a:1', query: 'a & b', path: '$.a', class: 'orders' }),
+      ...Object.entries(wrong).map(([name, value], index) =>
+        make('searched', 'insert', { id: index + 2, [name]: value }),
+      ),
+      make('searched', 'update', { id: 1, words: 'a:b' }),
+    ];
+    const { report, fates, outcomes } = await settle(writes);
+    expect(report.failed).toEqual([]);
+    expect(fates).toEqual(['created', ...columns.map(() => 'row_invalid'), 'row_invalid']);
+    const told = outcomes.slice(1).map((outcome) => outcome.detail?.database);
+    expect(told.map((each) => each?.column)).toEqual([...columns, 'words']);
+    expect(told.map((each) => each?.sqlState)).toEqual(['42601', '42601', '42601', '42P01', '42601']);
+    expect(await rows('select id from searched')).toEqual([{ id: 1 }]);
+    expect(await rows('select from sluice.dead_letter')).toEqual([]);
   });
 
   test('rows that duplicate others cost no rollback', async () => {

@@ -10,8 +10,13 @@ import { DatabaseError, type Row } from '#store';
 export interface Refusal {
   code: NonNullable<Outcome['code']>;
   detail?: Outcome['detail'];
-  /** What more can be known once the transaction that met the fault is over. */
-  complete?: (look: RefusalLook) => Promise<Outcome['detail']>;
+  /**
+   * What more can be known once the transaction that met the fault is over. Null: a refusal that needs proof is none, and the
+   * write becomes a dead letter.
+   */
+  complete?: (look: RefusalLook) => Promise<Outcome['detail'] | null>;
+  /** The error may have another cause than the write, so further tries and `complete` come first. */
+  needsProof?: boolean;
 }
 
 export interface RefusalLook {
@@ -75,7 +80,7 @@ export function remedyFor(fault: BatchFault, attempt: number, writes: number, wi
   if (writes > 1) return 'halve';
   // Its code may need more than the server ever has. It keeps its place, and others go on.
   if (fault instanceof DatabaseError && fault.isServerTrouble) return 'block';
-  if (fault instanceof TargetError && fault.refusal !== null) return 'refuse';
+  if (fault instanceof TargetError && fault.refusal !== null && !fault.refusal.needsProof) return 'refuse';
   return attempt < triesAloneMax ? 'try_again' : 'dead_letter';
 }
 

@@ -98,7 +98,8 @@ async function answerAlone(
   const [write] = writes;
   if (write === undefined) return transaction.rollback();
   // The error of a failed write outside of the intake is not stored, so it meets no earlier outcome by itself.
-  const isReported = remedy === 'dead_letter' && origin.bodies !== null;
+  const isDeadLetter = remedy === 'dead_letter' && refused === null;
+  const isReported = isDeadLetter && origin.bodies !== null;
   if ((withSettled || isReported) && (await dropSettled(transaction, origin, write, report))) return;
   if (remedy === 'block') return blockWrite(transaction, origin, write, report);
   if (isReported) {
@@ -113,7 +114,7 @@ async function answerAlone(
         ? notApplied(write, 'write_conflict')
         : notApplied(write, 'dead_letter', { error });
   // A dead letter is copied from the intake, and then removed there.
-  if (remedy === 'dead_letter')
+  if (isDeadLetter)
     transaction.queue({ name: 'insertDeadLetter', values: [write.writeId, attempts, JSON.stringify(error)] });
   // The target has answered with a refusal, so the idempotency key keeps that answer.
   const isBound = refused !== null && keyOf(write) !== null;
@@ -121,7 +122,7 @@ async function answerAlone(
   await commitAnswers(transaction, origin, { outcomes: [{ write, outcome }], blocked: [], keys }, report);
 }
 
-/** Its refusal is the same without what could not be found out. */
+/** A certain refusal is the same without what could not be found out. */
 async function completeRefusal(
   refused: Refusal | null,
   session: Session,
@@ -141,10 +142,11 @@ async function completeRefusal(
   };
   const body = bodies?.get(writeId)?.body ?? null;
   try {
-    return { ...refused, detail: await refused.complete({ run, writeId, body }) };
+    const detail = await refused.complete({ run, writeId, body });
+    return detail === null ? null : { ...refused, detail };
   } catch (error) {
-    if (error instanceof DatabaseError && !error.isConnectionLoss) return refused;
-    throw error;
+    if (!(error instanceof DatabaseError) || error.isConnectionLoss) throw error;
+    return refused.needsProof === true ? null : refused;
   }
 }
 

@@ -9,7 +9,7 @@ export interface RowWork {
   form: RowForm;
 }
 
-/** The refusal, if the table does not take the write; null: it is another error. */
+/** The refusal, if the table does not take the write or may not take it; null: PostgreSQL has not reported the error. */
 export function refusalOf(error: DatabaseError, work: RowWork): Refusal | null {
   const { sqlState, constraint, column, table, raised } = error;
   if (sqlState === null) return null;
@@ -17,9 +17,18 @@ export function refusalOf(error: DatabaseError, work: RowWork): Refusal | null {
     return { code: 'row_invalid', detail: { database: { sqlState, constraint, column }, raised } };
   // A column of the write is missing; PostgreSQL gives no column name with any such error.
   const code = sqlState === '42703' && column !== null ? 'row_invalid' : codeOf(sqlState, constraint, work);
-  if (code === null) return null;
   const named = table === null || table === work.catalog.table ? {} : { table };
   const database = { sqlState, constraint, column, ...named };
+  // Some types report a wrong value like an error of a statement, or as an internal error: `tsvector`, `regclass`, PostGIS.
+  if (code === null)
+    return {
+      code: 'row_invalid',
+      needsProof: true,
+      complete: async (look) => {
+        const wrong = await findWrongColumn(work, look);
+        return wrong === null ? null : { database: { ...database, column: wrong } };
+      },
+    };
   // Of a constraint without a table, which is one of a domain, it names no column either.
   const isOfValue = sqlState.startsWith('22') || (sqlState.startsWith('235') && table === null);
   if (column !== null || !isOfValue) return { code, detail: { database } };
