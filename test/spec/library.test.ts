@@ -236,7 +236,11 @@ describe('a client', () => {
     const cases: [unknown, object, string][] = [
       [order, { idempotencykey: 'k' }, 'Cannot write to shop/orders: option idempotencykey is not known'],
       [order, { idempotencyKey: 5 }, 'option idempotencyKey is not a string of one or more characters'],
-      [order, { waitForReferencesSeconds: 'x' }, 'waitForReferencesSeconds is not a number from 0 to 2147483647'],
+      [
+        order,
+        { waitForReferencesSeconds: 'x' },
+        'waitForReferencesSeconds is not a number from 0 to 2147483647',
+      ],
       [order, { signal: AbortSignal.abort() }, 'option signal is not known'],
       [order, { returning: true }, 'option returning is not known'],
       [order, { transactionMs: 1.5 }, 'option transactionMs is not a whole number of milliseconds'],
