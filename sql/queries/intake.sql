@@ -53,7 +53,8 @@ where name in ('transaction_timeout', 'idle_in_transaction_session_timeout')
 -- each lane, after which to read: below it are dead rows, of which an open transaction elsewhere may keep millions
 -- (sql/README.md, low-water marks). $4: up to this position about a batch of writes is expected. Beyond it, each lane
 -- is read for as many as are still missing; otherwise a whole batch of each lane would be read. Bodies are left out,
--- because each step would copy them.
+-- because each step would copy them. $5: the first row has the existing identities of all these documents and their
+-- references, each followed by the id of its document. This spares the batch a round trip.
 with near as materialized (
   select n.*
   from unnest($1::smallint[], $3::bigint[]) as l (lane, low)
@@ -66,29 +67,38 @@ with near as materialized (
     order by position
     limit $2
   ) n
+),
+ready as materialized (
+  select * from (
+    select * from near
+    union all
+    select f.*
+    from unnest($1::smallint[], $3::bigint[]) as l (lane, low)
+    cross join lateral (
+      select write_id, lane, position, operation, resource, document_id, referential_id, superclass_id, reference_ids,
+             content_hash, if_match, client, idempotency_key, was_blocked, node, reference_deadline, accepted_at,
+             traceparent, form
+      from sluice.intake
+      where intake.lane = l.lane and blocked_at is null and position > greatest(l.low, $4::bigint)
+      order by position
+      limit greatest($2 - (select count(*) from near), 0)
+    ) f
+  ) i
+  order by position
+  limit $2
 )
-select i.write_id, i.lane, i.position, i.operation, i.resource, i.document_id, i.referential_id, i.superclass_id,
-       i.reference_ids, i.content_hash, i.if_match, i.client, i.idempotency_key, i.was_blocked, i.node,
-       case when i.reference_deadline > clock_timestamp() then i.reference_deadline end as reference_deadline,
-       case when i.position % 16 = 0 or i.traceparent is not null
-            then date_part('epoch', statement_timestamp() - i.accepted_at) end as waited_seconds, i.traceparent, i.form
-from (
-  select * from near
-  union all
-  select f.*
-  from unnest($1::smallint[], $3::bigint[]) as l (lane, low)
-  cross join lateral (
-    select write_id, lane, position, operation, resource, document_id, referential_id, superclass_id, reference_ids,
-           content_hash, if_match, client, idempotency_key, was_blocked, node, reference_deadline, accepted_at,
-           traceparent, form
-    from sluice.intake
-    where intake.lane = l.lane and blocked_at is null and position > greatest(l.low, $4::bigint)
-    order by position
-    limit greatest($2 - (select count(*) from near), 0)
-  ) f
-) i
-order by i.position
-limit $2;
+select r.write_id, r.lane, r.position, r.operation, r.resource, r.document_id, r.referential_id, r.superclass_id,
+       r.reference_ids, r.content_hash, r.if_match, r.client, r.idempotency_key, r.was_blocked, r.node,
+       case when r.reference_deadline > clock_timestamp() then r.reference_deadline end as reference_deadline,
+       case when r.position % 16 = 0 or r.traceparent is not null
+            then date_part('epoch', statement_timestamp() - r.accepted_at) end as waited_seconds, r.traceparent, r.form,
+       case when $5 and r.position = (select position from ready limit 1) then array(
+         select unnest(array[a.referential_id, a.document_id]) from sluice.alias a
+         where a.referential_id = any(array(
+           select unnest(array[d.referential_id, d.superclass_id] || d.reference_ids) from ready d where d.form is null)))
+       end as known
+from ready r
+order by r.position;
 
 -- name: readWriting
 -- Transactions that write to the intake at this moment: an insert holds the table's lock before it gets its positions,

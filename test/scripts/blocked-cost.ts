@@ -201,7 +201,7 @@ async function printPlans(url: string): Promise<void> {
   const fronts = `array_fill(0::bigint, array[16])`;
   const nowhere = `'00000000-0000-0000-0000-000000000000'`;
   const plans: [title: string, name: string, values: string][] = [
-    ['', 'readReady', `${lanes}, 512, ${fronts}, 0`],
+    ['', 'readReady', `${lanes}, 512, ${fronts}, 0, true`],
     ['512 identities that nobody blocked provides', 'readAhead', `${ids}, '{}', '{}', 1000000000`],
     ['512 ids that nobody awaits', 'wakeAwaiting', `${ids}, '{}', ${lanes}, 10000`],
     [`one id that ${dependants} await`, 'wakeAwaiting', `'{${referentialId}}', '{}', ${lanes}, 10000`],

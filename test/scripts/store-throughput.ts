@@ -1,14 +1,17 @@
 // What busy data stores cost: so many stores on two servers beside one store on one server, with the same total of clients, in turns.
-// Prints documents a second, and the CPU of PostgreSQL for each document. Needs a quiet machine.
+// Prints documents a second, and the CPU of PostgreSQL for each document. A round begins some seconds after each store has answered,
+// because processes that open their stores slow down each other. Needs a quiet machine.
 //
 //   npm run build && node --conditions=source --import tsx test/scripts/store-throughput.ts
 //
 // --stores=20 --clients=640 --seconds=10 --rounds=5
 
+import assert from 'node:assert/strict';
 import { loadavg } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { serverCpuMs } from '../../packages/bench/src/cpu-time.ts';
+import { eventually } from '../support/eventually.ts';
 import { StoreFleet } from '../support/store-fleet.ts';
 
 const { values: options } = parseArgs({
@@ -34,16 +37,20 @@ interface Round {
 async function play(fleet: StoreFleet): Promise<Round> {
   const over = new AbortController();
   const created = fleet.servers.map(() => 0);
+  const open = new Set<number>();
   let refused = 0;
   const loop = async (index: number): Promise<void> => {
     const store = index % fleet.stores;
     while (!over.signal.aborted) {
       const status = await fleet.write(Math.floor(index / fleet.stores) % 2, store, ++lastId);
-      if (status === 201) created[store % created.length]! += 1;
-      else refused += 1;
+      if (status === 201) {
+        open.add(store);
+        created[store % created.length]! += 1;
+      } else refused += 1;
     }
   };
   const loops = Array.from({ length: clients }, (_, index) => loop(index));
+  await eventually(() => assert.equal(open.size, fleet.stores), { timeoutMs: 60_000 });
   await pause(warmUpMs);
   const cpu = (): number[] => fleet.servers.map(({ pid }) => serverCpuMs(pid) ?? Number.NaN);
   const [before, first, at] = [cpu(), [...created], performance.now()];

@@ -112,6 +112,18 @@ describe('the dashboard', () => {
     expect(await ask('sluice.example.org', 'none')).toBe(200);
   });
 
+  test('the page of a store leads to the other stores, except at a host of the store, where that path is its own', async () => {
+    const server = setup({ store: 'west', hosts: ['west.example.org'] }, 'none');
+    const hasPicker = async (host: string): Promise<unknown> =>
+      (await server.inject({ url: '/dashboard/session', headers: { host } })).json<{ hasPicker: boolean }>()
+        .hasPicker;
+    expect(await hasPicker('west.example.org:8080')).toBe(false);
+    expect(await hasPicker('West.example.org.')).toBe(false);
+    expect(await hasPicker('node-1.example.org')).toBe(true);
+    const alone = await setup().inject({ url: '/dashboard/session' });
+    expect(alone.json()).toMatchObject({ hasPicker: false, store: null });
+  });
+
   test.each([
     ['/dashboard/stuck?lane=x', 'lane'],
     ['/dashboard/stuck?reason=bored', 'reason'],
@@ -121,6 +133,15 @@ describe('the dashboard', () => {
     ['/dashboard/find?text=%00', 'text'],
     ['/dashboard/stuck?client=%00', 'client'],
     ['/dashboard/writes/no-id', 'no-id'],
+    ['/dashboard/stuck?lnae=3', 'lnae'],
+    ['/dashboard/stuck/count?after=x', 'after'],
+    ['/dashboard/find?text=x&lane=1', 'lane'],
+    ['/dashboard/actions?after=1', 'after'],
+    ['/dashboard/session?x=1', 'x'],
+    ['/dashboard/live?x=1', 'x'],
+    [`/dashboard/writes/${crypto.randomUUID()}?x=1`, 'x'],
+    [`/dashboard/writes/${crypto.randomUUID()}/body?x=1`, 'x'],
+    ['/dashboard/stuck?lane=32768', 'lane'],
   ])('the dashboard names the fault of %s', async (url, named) => {
     const response = await setup().inject({ url });
     expect(response.statusCode).toBe(400);

@@ -349,6 +349,12 @@ describe('a client', () => {
     };
     await start();
     await using operator = openDatabase({ connectionString: database.url });
+    const closed = openDatabase({ connectionString: database.url });
+    await closed.close();
+    await expect(listStuck(closed)).rejects.toMatchObject({
+      code: 'stopping',
+      message: 'Cannot use the database: it is closed',
+    });
     expect(await pauseLanes(operator, [1, 3], 'a program')).toEqual([1, 3]);
     expect(await resumeLanes(operator, [3, 1], 'a program')).toEqual([1, 3]);
     for (const lane of [40_000, -1, 1.5, 2 ** 40])

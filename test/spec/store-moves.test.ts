@@ -1,7 +1,7 @@
 // Moves of a data store that do not end well: killed at each step, by the wrong role, beside other changes.
 
-import { writeFileSync } from 'node:fs';
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { existsSync, writeFileSync } from 'node:fs';
+import { mkdtemp, open, readFile, rm, stat, writeFile, type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { listLanes, pauseLanes, resumeLanes } from 'sluice/operator';
@@ -10,6 +10,7 @@ import type pg from 'pg';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
+import { giveBack } from '../../packages/server/src/cli/stores/give-back.ts';
 import { moveStore, type MoveOptions } from '../../packages/server/src/cli/stores/move-store.ts';
 import { readStores } from '../../packages/server/src/cli/stores/stores-file.ts';
 import { readHere, runHere } from '../support/run-here.ts';
@@ -80,10 +81,16 @@ function moveOwn({ target, file }: Scene, more: Partial<MoveOptions>): ReturnTyp
   });
 }
 
-const steps = ['the mark in the file', 'the pause', 'the closing of the source', 'the commit of the copy'];
+const steps = [
+  'the mark in the file',
+  'the pause',
+  'the closing of the source',
+  'the commit of the copy',
+  'the draft of the file with the new place',
+];
 
 test.each(steps)('`--abort` opens a store again whose move was killed after %s', async (last) => {
-  const { source, target, operator, change, move, isOpen } = await setup();
+  const { source, target, operator, file, change, move, isOpen } = await setup();
   const toTarget = ['--to-file', 'target.url'];
   const count = steps.indexOf(last) + 1;
   await change({ databaseUrlFile: 'source.url', moving: true });
@@ -105,6 +112,8 @@ test.each(steps)('`--abort` opens a store again whose move was killed after %s',
     await copy.commit();
     await copy.close();
   }
+  const moved = JSON.stringify({ stores: { own: { databaseUrlFile: 'target.url' } } });
+  if (count > 4) await writeFile(`${file}.new`, moved);
   const again = count > 2 ? 'a move has closed its tables' : 'it is marked as moving already';
   await expect(move(...toTarget)).rejects.toThrow(again);
   await move('--abort');
@@ -112,6 +121,104 @@ test.each(steps)('`--abort` opens a store again whose move was killed after %s',
   expect(paused).toEqual([{ lane: first.lane }]);
   await sql(source.url, 'update sluice.lane set paused_at = null, paused_by = null');
   await isOpen();
+  expect(existsSync(`${file}.new`)).toBe(false);
+});
+
+test('`--abort` leaves the draft of another command, and says since when it is there', async () => {
+  const { file, change, move, entry } = await setup();
+  await change({ databaseUrlFile: 'source.url', moving: true });
+  const { stores } = JSON.parse(await readFile(file, 'utf8')) as { stores: Record<string, unknown> };
+  const drafts = [
+    '',
+    JSON.stringify({ stores: { ...stores, other: { databaseUrl: 'postgres://h/d' } } }),
+    JSON.stringify({
+      stores: { own: { databaseUrlFile: 'target.url' }, other: { databaseUrl: 'postgres://h/d' } },
+    }),
+  ];
+  for (const draft of drafts) {
+    await writeFile(`${file}.new`, draft);
+    const from = readStores(file).get('own')!;
+    await expect(giveBack(file, from, { isAlone: true, editWaitMs: 0 })).rejects.toThrow(
+      /another command edits it since 2.*; if none does, remove .*stores\.json\.new$/,
+    );
+    expect(await readFile(`${file}.new`, 'utf8')).toBe(draft);
+    expect(await entry()).toMatchObject({ moving: true });
+  }
+  await rm(`${file}.new`);
+  await move('--abort');
+});
+
+test('a change of the stores file and its name are on disk when the command ends', async () => {
+  const { file, change } = await setup();
+  await change({ databaseUrlFile: 'source.url' });
+  const handle = await open(file, 'r');
+  const prototype = Object.getPrototypeOf(handle) as FileHandle;
+  await handle.close();
+  // oxlint-disable-next-line typescript/unbound-method
+  const sync = prototype.sync;
+  const synced: string[] = [];
+  const spy = vi.spyOn(prototype, 'sync').mockImplementation(async function (this: FileHandle) {
+    synced.push((await this.stat()).isDirectory() ? 'folder' : 'file');
+    return sync.call(this);
+  });
+  onTestFinished(() => spy.mockRestore());
+  await runHere(['stores', 'add', 'other', '--database-url', 'postgres://h/d', '--stores', file]);
+  expect(synced).toEqual(['file', 'folder']);
+});
+
+test('a move takes longer than the time limits of its URLs, and API keys stay as they are while it copies', async () => {
+  const scene = await setup();
+  const { source, target, file, entry } = scene;
+  const limits = '?query_timeout=1000&statement_timeout=1000&lock_timeout=1000';
+  for (const [name, { url }] of Object.entries({ source, target }))
+    await writeFile(join(file, '..', `${name}.url`), `${url}${limits}`);
+  const inStore = ['--store', 'own', '--stores', file];
+  const made = await readHere(['keys', 'create', '--client', 'loader', '--scopes', 'write:*', ...inStore]);
+  const prefix = made.last['prefix'] as string;
+  const blocker = await openConnection(target.url);
+  await blocker.query('begin; lock table sluice.alias in share mode');
+  const moving = scene.move('--to-file', 'target.url');
+  const waiting = `select from pg_stat_activity where datname = current_database() and application_name = 'sluice move' and wait_event_type = 'Lock'`;
+  await Promise.race([
+    moving,
+    eventually(async () => expect(await sql(target.url, waiting)).toHaveLength(1)),
+  ]);
+  const revoked = await readHere(['keys', 'revoke', prefix, ...inStore]);
+  expect(revoked).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('a move has closed it') as string,
+  });
+  await blocker.query('select pg_sleep(1.1)');
+  await blocker.query('rollback');
+  await moving;
+  expect(await entry()).toEqual({ databaseUrlFile: 'target.url' });
+  const isRevoked = `select revoked_at is not null as is_revoked from sluice.api_key`;
+  expect(await sql(target.url, isRevoked)).toEqual([{ is_revoked: false }]);
+  expect(await readHere(['keys', 'revoke', prefix, ...inStore])).toMatchObject({ code: 0 });
+  expect(await sql(target.url, isRevoked)).toEqual([{ is_revoked: true }]);
+});
+
+test('a move that has lost its session at the source before its end does not move the store', async () => {
+  const scene = await setup();
+  const { source, target, file } = scene;
+  const draft = `${file}.new`;
+  const copied: string[] = [];
+  const moving = moveOwn(scene, {
+    editWaitMs: 60_000,
+    onStep(step) {
+      if (step === 'closed the source') writeFileSync(draft, '');
+      if (step.startsWith('copied')) copied.push(step);
+    },
+  }).catch((error: unknown) => error);
+  await Promise.race([moving, eventually(async () => expect(copied).toHaveLength(1))]);
+  await sql(
+    source.url,
+    `select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = current_database() and application_name = 'sluice move'`,
+  );
+  await rm(draft);
+  expect(await moving).toBeInstanceOf(Error);
+  await scene.isOpen();
+  expect(await sql(target.url, 'select from sluice.audit')).toEqual([]);
 });
 
 test('a role that may not close the tables moves no store, and leaves it open', async () => {
@@ -122,6 +229,26 @@ test('a role that may not close the tables moves no store, and leaves it open', 
   );
   const paused = await sql(source.url, 'select lane from sluice.lane where paused_at is not null');
   expect(paused).toEqual([]);
+});
+
+test('a move to a target that cannot be used says so, and leaves the store as it is', async () => {
+  const { target, file, isOpen, move } = await setup();
+  const poor = new URL(target.opsUrl);
+  await sql(target.url, `drop schema sluice cascade`);
+  const to = async (url: string): Promise<void> => {
+    await writeFile(join(file, '..', 'target.url'), url);
+    await move('--to-file', 'target.url');
+  };
+  await expect(to(poor.href)).rejects.toThrow('Cannot move the store: the role of the target lacks a right');
+  poor.pathname = '/no_such_database';
+  await expect(to(poor.href)).rejects.toThrow(
+    'Cannot move the store: its target cannot be used. Cannot use the database because the server has no database "no_such_database"',
+  );
+  poor.port = '1';
+  await expect(to(poor.href)).rejects.toThrow(
+    /^Cannot move the store: its target cannot be used. Cannot reach PostgreSQL/,
+  );
+  await isOpen();
 });
 
 test.each([
@@ -226,20 +353,20 @@ test('neither `--abort` nor a second move with an old copy of the stores file op
     /^Cannot give up the move: it ended at 2.*, so this is the old place of the store: take the stores file/,
   );
   const isFenced = `select from pg_constraint where conname = 'store_has_moved'`;
-  expect(await sql(source.url, isFenced)).toHaveLength(2);
+  expect(await sql(source.url, isFenced)).toHaveLength(3);
   // The copy can be given back after a later move was killed.
   await fenceStore({ url: target.url, schema: 'sluice' });
   await change({ databaseUrlFile: 'target.url' });
   await expect(move('--to-file', 'source.url')).rejects.toThrow(
     'Cannot move the store: a move has closed its tables. If that was killed, run it with --abort; else',
   );
-  expect(await sql(target.url, isFenced)).toHaveLength(2);
+  expect(await sql(target.url, isFenced)).toHaveLength(3);
   await change({ databaseUrlFile: 'target.url', moving: true });
   await move('--abort');
   expect(await sql(target.url, isFenced)).toEqual([]);
 
   // The target is lost, so an operator opens the source.
-  for (const table of ['intake', 'outcome'])
+  for (const table of ['api_key', 'intake', 'outcome'])
     await sql(source.url, `alter table sluice.${table} drop constraint store_has_moved`);
   const lanes = (await listLanes(operator)).map(({ lane }) => lane);
   await resumeLanes(operator, lanes, 'somebody');
@@ -268,7 +395,7 @@ test('a move that begins while another one runs is refused after that has ended,
   });
   expect(await entry()).toEqual({ databaseUrlFile: 'target.url' });
   const fences = `select from pg_constraint where conname = 'store_has_moved'`;
-  expect(await sql(source.url, fences)).toHaveLength(2);
+  expect(await sql(source.url, fences)).toHaveLength(3);
 });
 
 test('a finished move that could not mark its source says so on standard error, also with --json', async () => {
@@ -283,6 +410,23 @@ test('a finished move that could not mark its source says so on standard error, 
     'own: could not note at the source that the store has moved: do not use --abort with an old copy of the stores file\n',
   );
   expect(await entry()).toEqual({ databaseUrlFile: 'target.url' });
+});
+
+test('a move that cannot close the source names the sessions whose locks keep it open, and leaves it open', async () => {
+  const { source } = await setup();
+  const blocker = await openConnection(source.url);
+  await blocker.query(`set application_name to 'a report'; begin; select from sluice.outcome`);
+  const told: string[] = [];
+  const place = { url: source.url, schema: 'sluice' };
+  const onWait = (holders: readonly { application: string }[]): void =>
+    void told.push(...holders.map(({ application }) => application));
+  await expect(fenceStore(place, { waitMs: 900, onWait })).rejects.toThrow(
+    /^Cannot move: a lock was not released within 0.9 s by process \d+ \(a report, role /,
+  );
+  expect(told).toEqual(['a report']);
+  const fences = `select from pg_constraint where conname = 'store_has_moved'`;
+  expect(await sql(source.url, fences)).toEqual([]);
+  await blocker.query('rollback');
 });
 
 test('a second move into the same target is refused while the first one copies', async () => {

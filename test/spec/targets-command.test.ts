@@ -1,7 +1,7 @@
 // `sluice targets`: what is configured, what is agreed on, what the catalog says, and which rights writers lack.
 
 import { applyRoles, Database, roleName } from 'sluice/internal/store';
-import { changeTargets, listTargets } from 'sluice/operator';
+import { changeTargets, listTargets, runDoctor } from 'sluice/operator';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { targetLines } from '../../packages/server/src/cli/operate/target-lines.ts';
 import { useDatabase } from '../support/database.ts';
@@ -113,4 +113,19 @@ test('a role without the right to change the agreement is told so', async () => 
   });
   await expect(changeTargets(asWriter, [order], 'test')).rejects.toThrow('42501');
   await asWriter.close();
+});
+
+test('sluice doctor reports agreed targets that writers cannot write, as sluice targets does', async () => {
+  const check = async (): Promise<unknown> =>
+    (await runDoctor(pool, { writerRole: role })).findings.find((each) => each.check === 'targets');
+  await execute(database.url, 'create table shop.seen (id integer primary key)');
+  await changeTargets(pool, [{ table: 'shop.seen' }], 'alice');
+  const says = `${role} lacks rights for: shop.seen`;
+  expect(await check()).toMatchObject({ verdict: 'warning', says });
+  await execute(database.url, `grant select, insert, update, delete on shop.seen to ${role}`);
+  expect(await check()).toMatchObject({ verdict: 'ok', says: 'Writers can use all targets' });
+  await execute(database.url, 'drop table shop.seen');
+  expect(await check()).toMatchObject({ verdict: 'fault', says: 'These cannot be targets: shop.seen' });
+  await changeTargets(pool, [], 'alice');
+  expect(await check()).toMatchObject({ verdict: 'ok', says: 'No targets are agreed on' });
 });

@@ -33,6 +33,16 @@ function headerRow(row: Values): Values {
   };
 }
 
+/** Identities of these writes and of their references that exist, each followed by the id of its document. */
+function knownOf(access: Access, rows: readonly Values[]): unknown[] {
+  const named = new Set(
+    rows.flatMap((row) => [row['referential_id'], row['superclass_id'], ...list(row['reference_ids'])]),
+  );
+  return access
+    .select('alias', (row) => named.has(row['referential_id']))
+    .flatMap((row) => [row['referential_id'], row['document_id']]);
+}
+
 /** Writes whose idempotency keys belong to other writes. */
 function writesOfKnownKeys(access: Access, rows: readonly Values[]): Set<unknown> {
   const isKnown = ({ write_id: own, client, idempotency_key: key }: Values): boolean => {
@@ -108,7 +118,7 @@ export const intakeStatements = {
     const behind = new Map(
       unnest(['lane', 'low'], [values[0], values[2]]).map(({ lane, low }) => [lane, low]),
     );
-    return access
+    const ready = access
       .select(
         'intake',
         (row) =>
@@ -117,8 +127,9 @@ export const intakeStatements = {
           !isBlocked(row),
       )
       .sort(byPosition)
-      .slice(0, values[1] as number)
-      .map(headerRow);
+      .slice(0, values[1] as number);
+    const known = values[4] === true ? knownOf(access, ready) : null;
+    return ready.map((row, index) => ({ ...headerRow(row), known: index === 0 ? known : null }));
   }),
   readWriting: read(({ server }) => {
     const transactions = server.writingTo('intake');

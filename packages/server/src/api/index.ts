@@ -17,6 +17,7 @@ export {
   type StoreRoute,
   type StoreUse,
 } from './front.ts';
+export { hostNameOf } from './origin-of.ts';
 export { closeConnections } from './close-connections.ts';
 export { assertGuarded, assertMay, type Access, type Auth } from './auth/guard.ts';
 export { createApiKey, type ApiKey } from './auth/api-key.ts';

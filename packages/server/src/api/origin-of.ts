@@ -12,10 +12,12 @@ export interface Origins {
 }
 
 /** Scheme, host and port for the URLs of one answer. */
-export function originOf(
-  { protocol, host, hostname }: FastifyRequest,
-  { publicUrl, hosts = [] }: Origins,
-): string {
+export function originOf({ protocol, host }: FastifyRequest, { publicUrl, hosts = [] }: Origins): string {
   if (publicUrl === undefined) return `${protocol}://${host}`;
-  return hosts.includes(hostname.toLowerCase()) ? `${new URL(publicUrl).protocol}//${host}` : publicUrl;
+  return hosts.includes(hostNameOf(host)) ? `${new URL(publicUrl).protocol}//${host}` : publicUrl;
+}
+
+/** The name in a `Host`, without a port. A final dot means the same host. */
+export function hostNameOf(host: string): string {
+  return host.toLowerCase().replace(/\.?(?::\d*)?$/, '');
 }

@@ -11,6 +11,8 @@ export interface DashboardOptions {
   isReadOnly: boolean;
   /** Name of the data store, if the deployment has several: the page shows it, and links to the others. */
   store?: string | undefined;
+  /** Host names of the data store, at which `/dashboard/` is its page and not the choice of a store. @default none */
+  hosts?: readonly string[] | undefined;
   /** Interval of reads while there is a viewer, in milliseconds. @default 1000 */
   intervalMs?: number;
 }

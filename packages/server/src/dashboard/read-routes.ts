@@ -24,12 +24,9 @@ const countedMax = 20_000;
 
 export function readRoutes(app: FastifyInstance, { database, model }: DashboardOptions): void {
   app.get('/stuck', operate, async ({ query }): Promise<WriteList> => {
-    const { writes, next } = await listStuck(
-      database,
-      readQuery('filter', query),
-      readQuery('page', query),
-      model,
-    );
+    const { after, limit, ...filter } = readQuery('list', query);
+    const page = { ...(after === undefined ? {} : { after }), ...(limit === undefined ? {} : { limit }) };
+    const { writes, next } = await listStuck(database, filter, page, model);
     return { writes: writes.map(explained), next };
   });
 
@@ -42,19 +39,25 @@ export function readRoutes(app: FastifyInstance, { database, model }: DashboardO
     return { writeIds, writes: (await findStuck(database, writeIds, model)).map(explained) };
   });
 
-  app.get<{ Params: { id: string } }>('/writes/:id', operate, async ({ params }): Promise<WriteView> => {
-    const write = await showWrite(database, params.id, model);
-    return {
-      ...write,
-      explanation: write.stuck === null ? null : explainWrite(write.stuck),
-      laneExplanation: write.lane === null ? null : explainLane(write.lane),
-      chain: write.chain.map((link) => ({ ...link, explanation: explainAwaited(link) })),
-    };
-  });
-
-  app.get<{ Params: { id: string } }>('/writes/:id/body', bodies, (request) =>
-    showBody(database, request.params.id, actorOf(request)).then((body) => ({ body })),
+  app.get<{ Params: { id: string } }>(
+    '/writes/:id',
+    operate,
+    async ({ params, query }): Promise<WriteView> => {
+      readQuery('none', query);
+      const write = await showWrite(database, params.id, model);
+      return {
+        ...write,
+        explanation: write.stuck === null ? null : explainWrite(write.stuck),
+        laneExplanation: write.lane === null ? null : explainLane(write.lane),
+        chain: write.chain.map((link) => ({ ...link, explanation: explainAwaited(link) })),
+      };
+    },
   );
+
+  app.get<{ Params: { id: string } }>('/writes/:id/body', bodies, (request) => {
+    readQuery('none', request.query);
+    return showBody(database, request.params.id, actorOf(request)).then((body) => ({ body }));
+  });
 
   app.get('/actions', operate, ({ query }) => readAudit(database, readQuery('actions', query)));
 }

@@ -1,8 +1,8 @@
 /** The requests of the page, checked. */
-import { reasons, SluiceError, type Reason } from 'sluice/internal/protocol';
+import { laneMax, reasons, SluiceError, type Reason } from 'sluice/internal/protocol';
 import * as z from 'zod';
 
-const lane = z.number().int().min(0).max(32_767);
+const lane = z.number().int().min(0).max(laneMax);
 /** PostgreSQL can neither store nor search a text with NUL. */
 const withoutNul = z.string().regex(/^[^\0]*$/, 'Contains the character NUL');
 const text = withoutNul.min(1).max(1_000);
@@ -11,7 +11,7 @@ const text = withoutNul.min(1).max(1_000);
 function filterOf(number: () => z.ZodNumber | z.ZodCoercedNumber) {
   return {
     olderThanSeconds: number().min(0).max(1e9).exactOptional(),
-    lane: number().int().min(0).max(32_767).exactOptional(),
+    lane: number().int().min(0).max(laneMax).exactOptional(),
     client: text.exactOptional(),
     resource: text.exactOptional(),
     reason: z.enum(Object.keys(reasons) as [Reason, ...Reason[]]).exactOptional(),
@@ -28,17 +28,25 @@ const dryRun = z.boolean().exactOptional();
 const changes = {
   retry: z.strictObject({ target, dryRun, force: z.boolean().exactOptional() }),
   discard: z.strictObject({ target, dryRun }),
-  lanes: z.strictObject({ lanes: z.array(lane).min(1).max(32_768) }),
+  lanes: z.strictObject({
+    lanes: z
+      .array(lane)
+      .min(1)
+      .max(laneMax + 1),
+  }),
   writer: z.strictObject({ writer: text }),
 };
 
 const wholeNumber = z.coerce.number().int().min(1);
 
+const filter = z.strictObject(filterOf(z.coerce.number));
+
 const queries = {
-  filter: z.object(filterOf(z.coerce.number)),
-  page: z.object({ after: text.exactOptional(), limit: wholeNumber.max(200).exactOptional() }),
-  find: z.object({ text: withoutNul.trim().min(1).max(255) }),
-  actions: z.object({ before: wholeNumber.exactOptional() }),
+  none: z.strictObject({}),
+  filter,
+  list: filter.extend({ after: text.exactOptional(), limit: wholeNumber.max(200).exactOptional() }),
+  find: z.strictObject({ text: withoutNul.trim().min(1).max(255) }),
+  actions: z.strictObject({ before: wholeNumber.exactOptional() }),
 };
 
 type Queries = typeof queries;

@@ -1,6 +1,6 @@
 import type { Projection } from '#batch';
 import type { Model } from '#model';
-import type { ClientTunable, GatheringTrial, Mode, OnOverload } from '#protocol';
+import type { BatchPlaces, ClientTunable, GatheringTrial, Mode, OnOverload } from '#protocol';
 import type { TargetDefinition } from '#targets';
 import type { Logger } from 'pino';
 import type { ClientObserver } from './observer.ts';
@@ -34,6 +34,8 @@ export interface ClientOptions extends Partial<Record<ClientTunable, number>> {
   store?: string | undefined;
   /** For its inserts into the intake. The data stores of one process share it. @default its own */
   gatheringTrial?: GatheringTrial | undefined;
+  /** Limits the batches that run at a time. The data stores of one process share it for each server. @default no limit */
+  batchPlaces?: BatchPlaces | undefined;
   logger?: Logger;
   /** Receives each write, for metrics. */
   observer?: ClientObserver;

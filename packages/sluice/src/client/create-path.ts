@@ -45,6 +45,7 @@ function intakeBufferOf(options: ClientOptions, parts: PathParts, isDurable: boo
     isDurable,
     notifications: options.notifications ?? true,
     flushWritesMax: options.flushWritesMax ?? defaults.flushWritesMax,
+    batchPlaces: options.batchPlaces,
     gathering: new Gathering({
       worthWrites: 2,
       enoughWrites: 64,

@@ -1,4 +1,4 @@
-import { Gathering, type Write } from '#protocol';
+import { BatchPlaces, Gathering, type BatchPlace, type Write } from '#protocol';
 import { Database, DatabaseClock } from '#store';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { useDatabase } from '../../../../test/support/database.ts';
@@ -38,9 +38,9 @@ describe('the buffer before the intake', () => {
   const database = useDatabase();
 
   async function setup(
-    options: { isDurable?: boolean; answerTimeoutMs?: number } = {},
+    options: { isDurable?: boolean; answerTimeoutMs?: number; batchPlaces?: BatchPlaces } = {},
   ): Promise<{ buffer: IntakeBuffer; proxy: Proxy; hold: () => Promise<() => Promise<void>> }> {
-    const { isDurable = false, ...more } = options;
+    const { isDurable = false, batchPlaces, ...more } = options;
     const proxy = await startProxy(database.url);
     const connection = { url: proxy.url, applicationName: 'test buffer', ...more };
     const buffer = new IntakeBuffer({
@@ -49,6 +49,7 @@ describe('the buffer before the intake', () => {
       isDurable,
       notifications: true,
       flushWritesMax: 512,
+      batchPlaces,
       gathering: new Gathering({ worthWrites: 2, enoughWrites: 64, intervalMsMax: 25 }),
       onError: () => undefined,
     });
@@ -109,6 +110,26 @@ describe('the buffer before the intake', () => {
     const { buffer } = await setup();
     await Promise.all(Array.from({ length: 100 }, () => buffer.accept(write())));
     expect(buffer.flushes).toBe(1);
+  });
+
+  test('an insert waits while those of other stores have all places, and then takes all that has arrived', async () => {
+    const batchPlaces = new BatchPlaces();
+    const { buffer } = await setup({ batchPlaces });
+    await buffer.accept(write());
+    const others: BatchPlace[] = [];
+    while (others.length < 4) others.push(await batchPlaces.enter(1));
+    const first = buffer.accept(write());
+    await new Promise((resolve) => setImmediate(resolve));
+    const second = buffer.accept(write());
+    expect(buffer.flushes).toBe(1);
+    for (const other of others) other.leave(0);
+    await Promise.all([first, second]);
+    expect([buffer.flushes, buffer.writes]).toEqual([2, 3]);
+    await buffer.stop();
+    // All places are free again.
+    const { places } = batchPlaces;
+    const next = Array.from({ length: places + 1 }, () => batchPlaces.enter(1));
+    expect(next.map((place) => place instanceof Promise)).toEqual([...Array(places).fill(false), true]);
   });
 
   test('the intake buffer finds a body that cannot be stored by halves, and fails it alone', async () => {

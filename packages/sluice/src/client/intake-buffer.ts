@@ -7,7 +7,8 @@
  * that, the node that waits for it sends it again.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { nextTurn, SluiceError, type Gathering, type GatheringState, type Write } from '#protocol';
+import { nextTurn, SluiceError } from '#protocol';
+import type { BatchPlaces, Gathering, GatheringState, Write } from '#protocol';
 import { assertAbility, DatabaseError, Session, type ConnectionOptions, type DatabaseClock } from '#store';
 import { endInserted, endKeyTaken, endRefused, refuseAll, type Buffered } from './buffered.ts';
 import { insertStatements } from './insert-statements.ts';
@@ -26,6 +27,7 @@ export interface IntakeBufferOptions {
   notifications: boolean;
   flushWritesMax: number;
   gathering: Gathering;
+  batchPlaces?: BatchPlaces | undefined;
   observer?: ClientObserver | undefined;
   onError: (error: unknown, doing: string) => void;
 }
@@ -106,7 +108,7 @@ export class IntakeBuffer implements Route {
     while (this.#buffered.length > 0 || (this.trouble !== null && !this.#isStopped)) {
       try {
         if (this.#buffered.length > 0) await this.#flushGathered();
-        else await this.#assertAbility();
+        else await assertAbility(async (...query) => (await this.#open()).run(...query), ['submit']);
         this.#trouble.end();
       } catch (error) {
         this.#options.onError(error, 'insert into the intake');
@@ -123,22 +125,20 @@ export class IntakeBuffer implements Route {
 
   /** Waits for more writes if that pays. Waiters may take theirs back meanwhile. */
   async #flushGathered(): Promise<void> {
-    const { flushWritesMax } = this.#options;
-    const waitMs = this.#buffered.length < flushWritesMax ? this.#options.gathering.waitMs : 0;
-    if (waitMs > 0) await this.#rest(waitMs);
-    // Requests on other connections that have arrived by now join.
-    else await nextTurn();
+    const { flushWritesMax, gathering, batchPlaces } = this.#options;
+    const waitMs = this.#buffered.length < flushWritesMax ? gathering.waitMs : 0;
+    // Without a wait, requests on other connections that have arrived by now join.
+    await (waitMs > 0 ? this.#rest(waitMs) : nextTurn());
     const session = await this.#open();
-    const batch = takeFront(this.#buffered, flushWritesMax);
-    if (batch.length === 0) return;
-    this.#options.gathering.begin();
-    await this.#flush(session, batch);
-    this.#options.gathering.end(batch.length);
-  }
-
-  async #assertAbility(): Promise<void> {
-    const session = await this.#open();
-    await assertAbility((...query) => session.run(...query), ['submit']);
+    const flush = async (): Promise<number> => {
+      const batch = takeFront(this.#buffered, flushWritesMax);
+      if (batch.length === 0) return 0;
+      gathering.begin();
+      await this.#flush(session, batch);
+      gathering.end(batch.length);
+      return batch.length;
+    };
+    await (batchPlaces?.run(this.#buffered.length, flush) ?? flush());
   }
 
   async #rest(milliseconds: number): Promise<void> {

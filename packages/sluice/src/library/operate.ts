@@ -123,6 +123,7 @@ const doctorOptions = z.strictObject({
   model: modelSource.optional(),
   listenConnectionString: z.string().min(1).optional(),
   lanes: z.number().int().min(1).max(1024).optional(),
+  writerRole: z.string().min(1).optional(),
   transactionSeconds: z.number().min(0).optional(),
   notificationMs: z.number().int().min(0).optional(),
   deep: z.custom<Examination['deep']>((value) => typeof value === 'object').optional(),

@@ -1,5 +1,5 @@
 /** Checks a filter, and converts it to parameters of the queries. */
-import { isId, reasons, SluiceError } from '#protocol';
+import { isId, laneMax, reasons, SluiceError } from '#protocol';
 import type { Database } from '#store';
 import type { StuckFilter } from './contract.ts';
 import { readClock } from './read-clock.ts';
@@ -29,7 +29,7 @@ export async function filterValues(database: Database, filter: StuckFilter): Pro
   const { olderThanSeconds, lane, client, resource, reason, error } = filter;
   if (olderThanSeconds !== undefined && !(olderThanSeconds >= 0))
     refuse('olderThanSeconds', olderThanSeconds);
-  if (lane !== undefined && !(Number.isInteger(lane) && lane >= 0 && lane < 32_768)) refuse('lane', lane);
+  if (lane !== undefined && !(Number.isInteger(lane) && lane >= 0 && lane <= laneMax)) refuse('lane', lane);
   if (reason !== undefined && !Object.hasOwn(reasons, reason)) refuse('reason', reason);
   const now = Date.parse(await readClock(database));
   const acceptedBy = new Date(now - (olderThanSeconds ?? 0) * 1000).toISOString();

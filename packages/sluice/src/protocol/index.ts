@@ -18,6 +18,7 @@ export * from './failpoint.ts';
 export * from './settle-within.ts';
 export * from './read-lines.ts';
 export * from './allowance.ts';
+export * from './batch-places.ts';
 export * from './gathering-trial.ts';
 export * from './gathering.ts';
 export * from './next-turn.ts';

@@ -156,6 +156,9 @@ export interface MissingReference {
   providerCode?: string;
 }
 
+/** The number of the last lane that any deployment may have. */
+export const laneMax = 32_767;
+
 /** Whether the result has an effect, or the effect already existed. */
 export function isApplied(result: Result): boolean {
   return result !== 'refused' && result !== 'not_applied';

@@ -92,6 +92,8 @@ export async function connectClient(
     const client = new pg.Client({
       ...ownConfig(options),
       ...addressOf(url),
+      // The URL limits short statements, not work whose time depends on the size of tables.
+      ...(options.answerTimeoutMs === 0 ? { query_timeout: 0 } : {}),
       ...prepare(socket),
       stream: () => socket,
     });

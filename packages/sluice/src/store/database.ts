@@ -1,4 +1,5 @@
 /** A pool for the short statements of a node or a command, each in a transaction of its own. */
+import { SluiceError } from '#protocol';
 import { defaultAnswerTimeoutMs, type ConnectionOptions } from './connection.ts';
 import type { PoolUsage } from './pool-usage.ts';
 import { detectPooler } from './pooler.ts';
@@ -32,8 +33,12 @@ export class Database {
     return rows;
   }
 
-  /** Statements in one round trip, each a transaction of its own. @returns the rows of each */
+  /**
+   * Statements in one round trip, each a transaction of its own. @returns the rows of each
+   * @throws {SluiceError} `stopping` if it is closed
+   */
   async flight(statements: readonly Statement[], answerTimeoutMs = Infinity): Promise<Row[][]> {
+    if (this.isClosed) throw new SluiceError('stopping', 'Cannot use the database: it is closed');
     if (this.options.looksForPooler === true) await detectPooler(this.options);
     const limitMs = Math.min(answerTimeoutMs, this.options.answerTimeoutMs ?? defaultAnswerTimeoutMs);
     const results = await this.#sessions.use((session) => session.flight(statements, limitMs));

@@ -19,6 +19,12 @@ export function explainDatabaseError(error: DatabaseError): SluiceError {
       'Cannot read the database because it has no Sluice schema of this version: run `sluice migrate`',
     );
   }
+  if (error.constraint === 'store_has_moved') {
+    return new SluiceError(
+      'database_unavailable',
+      'Cannot change the store here because a move has closed it: repeat the command after the move, with the stores file that the move has changed',
+    );
+  }
   if (error.sqlState === '42501') {
     return new SluiceError(
       'configuration_invalid',

@@ -14,20 +14,32 @@ interface FencePlace {
   schema: string;
 }
 
-/** Every write starts with a row of the intake or ends with one of the outcomes. */
-const fenced = ['intake', 'outcome'];
+/**
+ * Every write starts with a row of the intake or ends with one of the outcomes. A key that an operator revokes after the
+ * copy would be valid at the new place.
+ */
+const fenced = ['api_key', 'intake', 'outcome'];
 
 /** Longest wait for a table lock, because clients wait meanwhile; if it fails, the store stays where it is. */
 const lockWaitMs = 20_000;
 
-/** Waits for the transactions that write there now. Existing rows stay unchanged. */
-export function fenceStore({ url, schema }: FencePlace): Promise<void> {
-  return inPatientTransaction({ url, schema, waitMs: lockWaitMs }, 'move', async (client) => {
+/**
+ * Waits for the transactions that use the tables now. Existing rows stay unchanged.
+ * @throws {SluiceError} `database_unavailable` if their locks were not released in time
+ */
+export function fenceStore(
+  { url, schema }: FencePlace,
+  { waitMs = lockWaitMs, ...how }: LockWaitOptions = {},
+): Promise<void> {
+  const add = async (client: pg.Client): Promise<void> => {
     for (const table of fenced) {
-      const add = `alter table sluice.${table} add constraint store_has_moved check (false) not valid`;
-      await client.query(sqlFor(schema, add));
+      const text = `alter table sluice.${table} add constraint store_has_moved check (false) not valid`;
+      await client.query(sqlFor(schema, text));
     }
-  });
+  };
+  return inPatientTransaction({ url, schema, waitMs }, 'move', (client) =>
+    waitAloud(client, url, 'move', { ...how, waitMs }, () => add(client)),
+  );
 }
 
 /**

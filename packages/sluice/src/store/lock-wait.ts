@@ -19,7 +19,7 @@ export interface LockHolder {
 
 export interface LockWaitOptions {
   /** Receives the sessions that hold the lock: soon, after each change, and every ten seconds. */
-  onWait?: (holders: readonly LockHolder[]) => void;
+  onWait?: ((holders: readonly LockHolder[]) => void) | undefined;
   /** Longest wait for one lock, in milliseconds. @default no limit */
   waitMs?: number;
 }

@@ -151,7 +151,7 @@ export class StoreCopy {
           this.#sum(this.#to, table),
         ]);
         if (source.rows !== target.rows || source.hash !== target.hash) {
-          const counts = `${source.rows} rows at the source, ${target.rows} at the target`;
+          const counts = `number of rows at the source ${source.rows}, at the target ${target.rows}`;
           throw refusal(`the copy of ${table.name} differs: ${counts}`, 'internal');
         }
         copied.push({ table: table.name, rows: Number(source.rows) });
@@ -184,8 +184,12 @@ export class StoreCopy {
     );
   }
 
+  /** @throws {DatabaseError} also if the session at the source has ended, because another move may have begun there since */
   async commit(): Promise<void> {
-    await this.#guard(() => this.#to.query('commit'));
+    await this.#guard(async () => {
+      await this.#from.query('commit');
+      await this.#to.query('commit');
+    });
   }
 
   /** Ends both transactions without the copy, and with them their locks in the source. No other session can move the source yet. */

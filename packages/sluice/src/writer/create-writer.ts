@@ -214,6 +214,7 @@ class WriterProcess implements Writer {
       pollIntervalMs: this.#options.pollIntervalMs ?? defaults.pollIntervalMs,
       settle,
       gatheringTrial,
+      batchPlaces: this.#options.batchPlaces,
       isListening: () => this.#listener.isListening,
       isHearing: () => this.#listener.isHearing,
       isDeaf: () => this.#listener.isDeaf,

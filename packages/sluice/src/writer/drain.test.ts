@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Drain } from './drain.ts';
-import { Gathering } from '#protocol';
+import { BatchPlaces, Gathering, type BatchPlace } from '#protocol';
 import type { Found } from './elector.ts';
 import type { LaneBatch } from './lane-batches.ts';
 import { LockedLanes } from './locked-lanes.ts';
@@ -9,6 +9,8 @@ import { Hints } from './wakeups.ts';
 
 interface Setup {
   drain: Drain;
+  /** Of all stores of the process. */
+  batchPlaces: BatchPlaces;
   lockedLanes: LockedLanes;
   reads: Hints;
   /** Lanes of the batches so far. */
@@ -32,6 +34,7 @@ function setup(): Setup {
   });
   const reads = new Hints({ burst: 25, perSecond: 50 }, () => undefined, gathering);
   const made: Setup = {
+    batchPlaces: new BatchPlaces(),
     lockedLanes,
     reads,
     drained: [],
@@ -51,6 +54,7 @@ function setup(): Setup {
   };
   made.drain = new Drain({
     batchWritesMax: 10,
+    batchPlaces: made.batchPlaces,
     batches: { settle } as never,
     lockedLanes,
     reads,
@@ -163,5 +167,45 @@ describe('the drain', () => {
     await wakeBy(finding({ hasOverdue: true }));
     await made.drain.settleNext([1], false, null);
     expect(made.wokenBy).toEqual(['hint', 'hint', 'missed_hint', 'hint', 'hint', 'poll']);
+  });
+
+  /** Places that batches of other stores have. */
+  async function take(batchPlaces: BatchPlaces, count: number): Promise<BatchPlace[]> {
+    const taken: BatchPlace[] = [];
+    while (taken.length < count) taken.push(await batchPlaces.enter(1));
+    return taken;
+  }
+
+  test('a batch waits while batches of other stores have all places, and takes the hints of that time', async () => {
+    const { drain, drained, reads, batchPlaces } = setup();
+    const [other] = await take(batchPlaces, 4);
+    reads.hint();
+    const settled = drain.settleNext([1], true, null);
+    await Promise.resolve();
+    expect(drained).toEqual([]);
+    reads.hint();
+    other?.leave(1);
+    await settled;
+    expect(drained).toEqual([[1]]);
+    expect(reads.isPending).toBe(false);
+  });
+
+  test('a batch gives its place back, also if it fails', async () => {
+    const made = setup();
+    const { drain, reads, batchPlaces } = made;
+    const isFree = (): boolean => {
+      const place = batchPlaces.enter(1);
+      if (place instanceof Promise) return false;
+      place.leave(0);
+      return true;
+    };
+    await take(batchPlaces, 3);
+    reads.hint();
+    await drain.settleNext([1], true, null);
+    expect(isFree()).toBe(true);
+    made.batch = null!;
+    reads.hint();
+    await expect(drain.settleNext([1], true, null)).rejects.toThrow('null');
+    expect(isFree()).toBe(true);
   });
 });

@@ -7,7 +7,7 @@ import type { Hints } from './wakeups.ts';
 
 export interface DrainOptions extends Pick<
   LaneSessionOptions,
-  'batchWritesMax' | 'isListening' | 'isHearing' | 'onWoken'
+  'batchWritesMax' | 'batchPlaces' | 'isListening' | 'isHearing' | 'onWoken'
 > {
   batches: LaneBatches;
   lockedLanes: LockedLanes;
@@ -18,6 +18,8 @@ export interface DrainOptions extends Pick<
 export class Drain {
   readonly #options: DrainOptions;
   #mayHaveReady = false;
+  /** Writes of the last batch. */
+  #seen = 0;
 
   constructor(options: DrainOptions) {
     this.#options = options;
@@ -41,22 +43,27 @@ export class Drain {
    * @param found Result of the heartbeat that has ended a rest; null: something else has.
    */
   async settleNext(lanes: readonly number[], isWoken: boolean, found: Found | null): Promise<void> {
-    const { lockedLanes, reads } = this.#options;
+    const { lockedLanes, reads, batchPlaces } = this.#options;
     const open = lanes.filter((lane) => !lockedLanes.isResting(lane));
     const mayBeReady = reads.isDue || this.#mayHaveReady;
     const isLockedDue = lockedLanes.nextIn(open) === 0;
     if (open.length > 0 && !mayBeReady && !isLockedDue) return;
     if (open.length > 0 && mayBeReady && isWoken) this.#noteWakeup(found);
-    reads.take();
-    // If the batch fails, it is tried again.
-    this.#mayHaveReady = true;
-    this.#mayHaveReady = open.length > 0 && (await this.#settle(open));
+    const settle = async (): Promise<number> => {
+      reads.take();
+      // If the batch fails, it is tried again.
+      this.#mayHaveReady = true;
+      this.#mayHaveReady = open.length > 0 && (await this.#settle(open));
+      return this.#seen;
+    };
+    await (open.length > 0 && batchPlaces !== undefined ? batchPlaces.run(this.#seen, settle) : settle());
   }
 
   /** Returns whether more may be ready. */
   async #settle(lanes: readonly number[]): Promise<boolean> {
     const { batches, batchWritesMax, isListening, reads } = this.#options;
     const { report, seen, woken, hasOtherLanes } = await batches.settle(lanes);
+    this.#seen = seen;
     reads.note(seen);
     if (seen === 0 || woken > 0 || hasOtherLanes) return woken > 0 || hasOtherLanes;
     // A hint that came after the batch was read is kept; without hints, only an empty read ends the work.

@@ -17,7 +17,7 @@ interface Setup {
   told: string[];
 }
 
-function setup(): Setup {
+function setup(pollIntervalMs?: number): Setup {
   const terms = new Map<number, number>();
   const front = new ReadyFront({ lanes: 16, batchWritesMax: 512 });
   const wakeups = new Wakeups();
@@ -43,7 +43,7 @@ function setup(): Setup {
     front,
     wakeups,
     pid: 20,
-    pollIntervalMs: 60_000,
+    pollIntervalMs: pollIntervalMs ?? 60_000,
     isDeaf: () => false,
     onLanes: (lanes, taken) => void made.told.push(`leads ${lanes.join(' ')}, ${taken} new`),
     onDrain: () => void made.told.push('drains'),
@@ -73,6 +73,23 @@ describe('the heartbeat', () => {
     expect(await heartbeat.runIfDue()).toBeNull();
     vi.advanceTimersByTime(1);
     expect(await heartbeat.runIfDue()).not.toBeNull();
+  });
+
+  test('a standby that watches a neighbour has a heartbeat at every second poll interval', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const made = setup(200);
+    const restMs = async (): Promise<number> => {
+      made.wakeups.nextHeartbeatIn(0);
+      expect(await made.heartbeat.runIfDue()).not.toBeNull();
+      for (let waited = 0; ; waited += 100, vi.advanceTimersByTime(100))
+        if (made.wakeups.takeHeartbeat()) return waited;
+    };
+    expect(await restMs()).toBe(200);
+    made.found = { sessionPids: [20, 30] };
+    expect(await restMs()).toBe(400);
+    made.lanes = [1];
+    expect(await restMs()).toBe(200);
   });
 
   test('the heartbeat reports the lanes that are led only when they have changed', async () => {

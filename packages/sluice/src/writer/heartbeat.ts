@@ -26,6 +26,8 @@ export interface Heard extends Found {
 
 /** Poll interval while hints are wanted and do not arrive. */
 const deafIntervalMs = 50;
+/** Poll intervals from one heartbeat of a standby to the next. */
+const standbyPolls = 2;
 /** The server ends a session that is silent for 2 s, and a lease of 2 s has to be renewed before it ends. */
 const intervalMsMax = 500;
 
@@ -49,9 +51,15 @@ export class Heartbeat {
     // Lanes that were just taken are also read from the start.
     if (taken > 0) front.scan({ isDue: true });
     front.noteRead(took);
-    wakeups.nextHeartbeatIn(Math.min(isDeaf() ? deafIntervalMs : intervalMsMax, pollIntervalMs));
+    const neighbour = neighbourOf(pid, found.sessionPids);
+    // A standby has no lanes to poll. Where sessions watch each other, it hears of free ones.
+    const isStandby = elector.terms.size === 0 && neighbour !== null;
+    const restMs = isStandby ? standbyPolls * pollIntervalMs : pollIntervalMs;
+    wakeups.nextHeartbeatIn(
+      isDeaf() ? Math.min(deafIntervalMs, pollIntervalMs) : Math.min(intervalMsMax, restMs),
+    );
     wakeups.heartbeats.note(Math.abs(elector.terms.size - before));
-    this.#options.onNeighbour(neighbourOf(pid, found.sessionPids));
+    this.#options.onNeighbour(neighbour);
     if (elector.terms.size !== before) this.#options.onLanes([...elector.terms.keys()], taken);
     if (found.isDraining) this.#options.onDrain();
     return { ...found, hasTaken: taken > 0 };

@@ -93,10 +93,11 @@ export class LaneBatches {
   }
 
   #originOf(lanes: readonly number[], locked: Set<number>): Origin {
-    const { elector, front, lockedLanes, batchWritesMax } = this.#options;
+    const { elector, front, lockedLanes, blocked, batchWritesMax } = this.#options;
     const led = new Map(lanes.map((lane) => [lane, elector.terms.get(lane) ?? 0]));
     return intakeOrigin(led, batchWritesMax, {
       paused: elector.paused,
+      readsKnown: !blocked.mayExist,
       front: front.forBatch(led.size),
       onLocked(more) {
         lockedLanes.note(more);

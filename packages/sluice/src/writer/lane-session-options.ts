@@ -1,6 +1,6 @@
 /** The options of a session that leads lanes, its callbacks, and the settings of its connection. */
 import type { BatchReport, SettleOptions } from '#batch';
-import type { GatheringTrial, OwnershipForm, Spread } from '#protocol';
+import type { BatchPlaces, GatheringTrial, OwnershipForm, Spread } from '#protocol';
 import type { ConnectionOptions, DatabaseError } from '#store';
 import type { WokenBy } from './observer.ts';
 import type { FindBlocker } from './watch-wait.ts';
@@ -16,6 +16,8 @@ export interface LaneSessionOptions {
   pollIntervalMs: number;
   settle: SettleOptions;
   gatheringTrial?: GatheringTrial | undefined;
+  /** Shared by the data stores of a process. @default no limit */
+  batchPlaces?: BatchPlaces | undefined;
   /** Whether hints arrive; without them, a rest starts only after an empty read. */
   isListening: () => boolean;
   /** Whether the hints of all its lanes arrive; those that came before their LISTEN are not missed. */

@@ -16,6 +16,12 @@ function setup(): {
   };
 }
 
+/** Of a batch of this many writes. */
+function reportOf(count: number): never {
+  const outcomes = Array.from({ length: count }, (_, each) => ({ write: { position: each + 1 } }));
+  return { outcomes, deferred: [], blocked: [] } as never;
+}
+
 describe('the low-water marks of lanes', () => {
   test('low-water marks follow settled writes once the transactions of that time have ended', () => {
     const { front, of } = setup();
@@ -109,11 +115,21 @@ describe('the low-water marks of lanes', () => {
   test('low-water marks need the list of writing transactions only now and then', () => {
     const { front, wait } = setup();
     const asks = (): boolean => front.forBatch(16).onWriting !== null;
+    const settle = (count: number): void => front.noteBatch([1], reportOf(count));
+    expect(asks()).toBe(false);
+    settle(64);
     expect(asks()).toBe(true);
     front.look([]);
+    settle(64);
     wait(49);
     expect(asks()).toBe(false);
     wait(1);
+    expect(asks()).toBe(true);
+    front.look([]);
+    wait(10_000);
+    settle(63);
+    expect(asks()).toBe(false);
+    settle(1);
     expect(asks()).toBe(true);
   });
 
@@ -150,14 +166,11 @@ describe('the low-water marks of lanes', () => {
 describe('a batch', () => {
   test('a full batch reads near the settled writes, and further with fewer lanes', () => {
     const { front } = setup();
-    const outcomes = Array.from({ length: 512 }, (_, each) => ({ write: { position: each + 1 } }));
-    const report = (count: number) =>
-      ({ outcomes: outcomes.slice(0, count), deferred: [], blocked: [] }) as never;
     expect(front.forBatch(16).near).toBe(0);
-    front.noteBatch([1, 2], report(512));
+    front.noteBatch([1, 2], reportOf(512));
     expect(front.forBatch(16).near).toBe(512 + 512);
     expect(front.forBatch(2).near).toBe(512 + 512 * 8);
-    front.noteBatch([1, 2], report(511));
+    front.noteBatch([1, 2], reportOf(511));
     expect(front.forBatch(16).near).toBe(0);
   });
 });

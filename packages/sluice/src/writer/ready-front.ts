@@ -10,6 +10,8 @@ import type { BatchReport, Front } from '#batch';
 
 /** Interval for reading the transactions that write to the intake, in milliseconds. */
 const lookIntervalMs = 50;
+/** Writes from one such read to the next. It reads all locks of the server, which costs more than to pass some hundred dead rows. */
+const lookWrites = 64;
 /** Most pending marks, if writing transactions take longer than that. */
 const comingMax = 4;
 const scanIntervalMs = 1000;
@@ -41,6 +43,8 @@ export class ReadyFront {
   #coming: Coming[] = [];
   readonly #settled: Marks = new Map();
   #nextLookAt = Number.NEGATIVE_INFINITY;
+  /** Writes of batches since the last look. */
+  #passed = 0;
   #nextScanAt = Number.NEGATIVE_INFINITY;
   /** What the present catch-up scan has taken so far. */
   #scan: { tookMs: number } | null = null;
@@ -57,7 +61,7 @@ export class ReadyFront {
 
   /** Where a batch of this many lanes starts to read. */
   forBatch(lanes: number): Front {
-    const isLookDue = this.#now() >= this.#nextLookAt;
+    const isLookDue = this.#passed >= lookWrites && this.#now() >= this.#nextLookAt;
     return {
       behind: this.behind,
       // These lanes have their share of the positions after the settled ones.
@@ -76,6 +80,7 @@ export class ReadyFront {
   /** These transactions were writing to the intake just before the ready writes of a batch were read. */
   look(writing: readonly string[]): void {
     this.#nextLookAt = this.#now() + lookIntervalMs;
+    this.#passed = 0;
     for (const coming of this.#coming)
       coming.hasEnded ||= !writing.some((transaction) => coming.writing.has(transaction));
     if (this.#coming.length < comingMax)
@@ -86,6 +91,7 @@ export class ReadyFront {
   noteBatch(lanes: readonly number[], report: Pick<BatchReport, 'outcomes' | 'deferred' | 'blocked'>): void {
     const seen = report.outcomes.length + report.deferred.length + report.blocked.length;
     this.#isBehind = seen >= this.#options.batchWritesMax;
+    this.#passed += seen;
     if (seen > 0) this.raise(lanes, settledUpTo(report));
   }
 

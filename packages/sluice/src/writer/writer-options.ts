@@ -1,7 +1,14 @@
 /** The options of a writer, and its interface. */
 import type { Projection } from '#batch';
 import type { Model } from '#model';
-import type { GatheringState, GatheringTrial, OwnershipForm, Spread, WriterTunable } from '#protocol';
+import type {
+  BatchPlaces,
+  GatheringState,
+  GatheringTrial,
+  OwnershipForm,
+  Spread,
+  WriterTunable,
+} from '#protocol';
 import type { TargetDefinition } from '#targets';
 import type { Logger } from 'pino';
 import type { WriterObserver } from './observer.ts';
@@ -31,6 +38,8 @@ export interface WriterOptions extends Partial<Record<WriterTunable, number>> {
   logger?: Logger;
   /** For its batches. The data stores of one process share it. @default each session has its own */
   gatheringTrial?: GatheringTrial | undefined;
+  /** Limits the batches that run at a time. The data stores of one process share it for each server. @default no limit */
+  batchPlaces?: BatchPlaces | undefined;
   /** Receives each batch, for metrics. */
   observer?: WriterObserver;
 }

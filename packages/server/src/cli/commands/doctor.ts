@@ -1,9 +1,9 @@
 import { runDoctor, type DeepOptions, type Diagnosis } from 'sluice/operator';
-import type { Database } from 'sluice/internal/store';
+import { roleName, type Database } from 'sluice/internal/store';
 import { readModelFiles } from '../config/read-model-files.ts';
 import { setting } from '../config/setting.ts';
 import { withTls } from '../config/database-url.ts';
-import { databaseSettings, listenUrl } from '../config/database-settings.ts';
+import { databaseSettings, listenUrl, rolePrefix } from '../config/database-settings.ts';
 import { numberSetting, wholeNumber } from '../config/setting-forms.ts';
 import { optionalModelFiles, referentialIdLayout } from '../config/settings.ts';
 import { attentionExitCode, faultExitCode } from '../operate/exit-codes.ts';
@@ -44,6 +44,7 @@ export const doctorCommand = () =>
       'cannot be reached.',
     settings: {
       ...databaseSettings,
+      rolePrefix,
       listenUrl,
       model: optionalModelFiles,
       referentialIdLayout,
@@ -65,6 +66,7 @@ export const doctorCommand = () =>
       const diagnose = (database: Database): Promise<Diagnosis> =>
         runDoctor(database, {
           transactionSeconds,
+          writerRole: roleName('writer', values.rolePrefix ?? values.schema),
           ...(flags['deep'] === true ? { deep: deep() } : {}),
           ...(lanes === undefined ? {} : { lanes }),
           ...(listenUrl === undefined ? {} : { listenUrl: withTls(listenUrl, values) }),

@@ -3,7 +3,14 @@ import type { ApiLimits, HttpServer } from '#api';
 import type { NodeMetrics } from '#metrics';
 import type { Projection } from 'sluice/internal/batch';
 import type { SluiceClient } from 'sluice/internal/client';
-import { apiTunables, clientTunables, GatheringTrial, pickTunables } from 'sluice/internal/protocol';
+import {
+  apiTunables,
+  clientTunables,
+  GatheringTrial,
+  pickTunables,
+  ServerPlaces,
+} from 'sluice/internal/protocol';
+import { serverOf } from 'sluice/internal/store';
 import type { Model } from 'sluice/model';
 import type { Logger } from 'pino';
 import { openAuth } from '../config/auth-settings.ts';
@@ -36,6 +43,8 @@ export interface SharedByNodes {
   limits: ApiLimits;
   /** Of all data stores; `undefined`: the process has one store. */
   gatheringTrial: GatheringTrial | undefined;
+  /** Of all data stores; `undefined`: the process has one store. */
+  serverPlaces: ServerPlaces | undefined;
   modules: NodeModules;
 }
 
@@ -75,14 +84,17 @@ export async function prepareNodes(values: ApiValues): Promise<SharedByNodes> {
   const projections = await projectionsOf(model, values.projectionModules);
   const limits = pickTunables(apiTunables, values) as ApiLimits;
   const logger = createLogger(values.logLevel, { process: 'api' });
-  const gatheringTrial = values.stores === undefined ? undefined : new GatheringTrial();
-  return { model, projections, tls, logger, limits, gatheringTrial, modules };
+  const ofStores =
+    values.stores === undefined
+      ? { gatheringTrial: undefined, serverPlaces: undefined }
+      : { gatheringTrial: new GatheringTrial(), serverPlaces: new ServerPlaces() };
+  return { model, projections, tls, logger, limits, ...ofStores, modules };
 }
 
 /** Does not connect yet. @throws {SluiceError} `configuration_invalid` */
 export async function openNode(
   values: ApiValues,
-  { model, projections, tls, logger, limits, gatheringTrial, modules }: SharedByNodes,
+  { model, projections, tls, logger, limits, gatheringTrial, serverPlaces, modules }: SharedByNodes,
   { listenUrl, operatorUrl, store, hosts = [], ...place }: NodePlace,
 ): Promise<OpenNode> {
   const { mode } = values;
@@ -101,13 +113,14 @@ export async function openNode(
     store,
     logger,
     gatheringTrial,
+    batchPlaces: serverPlaces?.of(serverOf(place.url).server),
     observer: metrics.observer,
   });
   metrics.watch(() => client.usage());
   const page =
     values.dashboard === 'off'
       ? null
-      : openDashboard(values.dashboard, { ...place, url: operatorUrl, store }, model);
+      : openDashboard(values.dashboard, { ...place, url: operatorUrl, store, hosts }, model);
   const prefix = store === undefined ? '' : `/${store}`;
   const profile = await profileOfFormat(model);
   const api = modules.createApi({

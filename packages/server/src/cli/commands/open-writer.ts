@@ -1,7 +1,8 @@
 /** One writer on one database, with its metrics. A process has one, or one for each open store. */
 import type { WriterMetrics } from '#metrics';
 import type { Projection } from 'sluice/internal/batch';
-import { GatheringTrial, pickTunables, writerTunables } from 'sluice/internal/protocol';
+import { GatheringTrial, pickTunables, ServerPlaces, writerTunables } from 'sluice/internal/protocol';
+import { serverOf } from 'sluice/internal/store';
 import type { Writer } from 'sluice/internal/writer';
 import type { Model } from 'sluice/model';
 import type { Logger } from 'pino';
@@ -26,6 +27,8 @@ export interface SharedByWriters {
   logger: Logger;
   /** Of all data stores; `undefined`: the process has one store. */
   gatheringTrial: GatheringTrial | undefined;
+  /** Of all data stores; `undefined`: the process has one store. */
+  serverPlaces: ServerPlaces | undefined;
   modules: Awaited<ReturnType<typeof loadModules>>;
 }
 
@@ -55,14 +58,17 @@ export async function prepareWriters(values: WriterValues): Promise<SharedByWrit
   const modules = await loadModules();
   const logger = createLogger(values.logLevel, { process: 'writer' });
   const projections = await projectionsOf(model, values.projectionModules);
-  const gatheringTrial = values.stores === undefined ? undefined : new GatheringTrial();
-  return { model, projections, logger, gatheringTrial, modules };
+  const ofStores =
+    values.stores === undefined
+      ? { gatheringTrial: undefined, serverPlaces: undefined }
+      : { gatheringTrial: new GatheringTrial(), serverPlaces: new ServerPlaces() };
+  return { model, projections, logger, ...ofStores, modules };
 }
 
 /** Does not connect yet. */
 export function openWriter(
   values: WriterValues,
-  { model, projections, logger, gatheringTrial, modules }: SharedByWriters,
+  { model, projections, logger, gatheringTrial, serverPlaces, modules }: SharedByWriters,
   { listenUrl, store, ...place }: WriterPlace,
 ): OpenWriter {
   const metrics =
@@ -79,6 +85,7 @@ export function openWriter(
     projections,
     logger,
     gatheringTrial,
+    batchPlaces: serverPlaces?.of(serverOf(place.url).server),
     ...(metrics === null ? {} : { observer: metrics.observer }),
   });
   metrics?.watch(() => writer.status());

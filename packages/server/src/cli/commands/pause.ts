@@ -1,5 +1,5 @@
 import { listLanes, lanesText, pauseLanes, resumeLanes } from 'sluice/operator';
-import { SluiceError } from 'sluice/internal/protocol';
+import { laneMax, SluiceError } from 'sluice/internal/protocol';
 import type { Database } from 'sluice/internal/store';
 import { databaseSettings } from '../config/database-settings.ts';
 import type { DatabaseValues } from '../config/database-url.ts';
@@ -49,9 +49,6 @@ async function act(
   if (changed.length > 0) printLine(`${done} ${lanesText(changed)}`);
   if (unchanged.length > 0) printLine(`${lanesText(unchanged)} ${undone}`);
 }
-
-/** The number of the last lane that any deployment may have. */
-const laneMax = 32_767;
 
 /** @throws {SluiceError} `configuration_invalid` for a text that names no lanes */
 async function lanesOf(database: Database, texts: readonly string[]): Promise<number[]> {

@@ -60,10 +60,10 @@ export async function servePages(options: PagesOptions): Promise<Service> {
 }
 
 async function openPage({ values, model, tls, logger }: PagesOptions, store: Store): Promise<OpenPage> {
-  const { name, schema, operatorUrl: url } = store;
+  const { name, schema, operatorUrl: url, hosts } = store;
   const { createDashboardServer } = await import('#dashboard');
   const { auth, close: closeAuth } = await openAuth(values, { url, schema }, name);
-  const page = openDashboard(values.dashboard, { url, schema, store: name }, model);
+  const page = openDashboard(values.dashboard, { url, schema, store: name, hosts }, model);
   const basePath = `${values.basePath}/${name}`;
   const app = createDashboardServer(page.options, { auth, tls, basePath, logger });
   await app.ready();

@@ -1,5 +1,5 @@
 /** The data stores of one process share the trial that decides whether their batches wait (docs/performance.md, Gathering). */
-import { GatheringTrial } from 'sluice/internal/protocol';
+import { GatheringTrial, ServerPlaces } from 'sluice/internal/protocol';
 import { expect, test } from 'vitest';
 import type { ApiValues } from './api-settings.ts';
 import { openNode, prepareNodes } from './open-node.ts';
@@ -31,6 +31,28 @@ test('the writers of a process share one trial', async () => {
   }
 });
 
+test.each(['writer', 'node'])('the stores of a %s share the places of their server', async (kind) => {
+  const asked: string[] = [];
+  const serverPlaces = new ServerPlaces();
+  const of = serverPlaces.of.bind(serverPlaces);
+  serverPlaces.of = (server) => {
+    asked.push(server);
+    return of(server);
+  };
+  const api = { ...common, mode: 'coordinated', dashboard: 'off', basePath: '', auth: 'none', ...limits };
+  const values = api as unknown as ApiValues & WriterValues;
+  for (const store of ['north', 'south']) {
+    if (kind === 'writer')
+      openWriter(values, { ...(await prepareWriters(values)), serverPlaces }, placeOf(store));
+    else {
+      const node = await openNode(values, { ...(await prepareNodes(values)), serverPlaces }, placeOf(store));
+      await node.closeOthers();
+    }
+  }
+  expect(asked).toHaveLength(2);
+  expect(new Set(asked).size).toBe(1);
+});
+
 test('the nodes of a process share one trial', async () => {
   const values = { ...common, mode: 'coordinated', dashboard: 'off', basePath: '', auth: 'none', ...limits };
   const shared = { ...(await prepareNodes(values as unknown as ApiValues)), gatheringTrial: gained() };
@@ -44,7 +66,10 @@ test('the nodes of a process share one trial', async () => {
 test('the batches of a process with one store have trials of their own', async () => {
   expect(await prepareWriters({ ...common } as unknown as WriterValues)).toMatchObject({
     gatheringTrial: undefined,
+    serverPlaces: undefined,
   });
   const many = { ...common, stores: 'stores.json' } as unknown as WriterValues;
-  expect((await prepareWriters(many)).gatheringTrial).toBeInstanceOf(GatheringTrial);
+  const { gatheringTrial, serverPlaces } = await prepareWriters(many);
+  expect(gatheringTrial).toBeInstanceOf(GatheringTrial);
+  expect(serverPlaces).toBeInstanceOf(ServerPlaces);
 });

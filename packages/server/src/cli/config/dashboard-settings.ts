@@ -27,7 +27,11 @@ export const dashboardAlone = setting<'on' | 'read-only'>({
 /** The page has separate connections, so that it takes none from writes. They open for the first visitor. */
 export function openDashboard(
   how: 'on' | 'read-only',
-  { store, ...place }: DatabasePlace & { store?: string | undefined },
+  {
+    store,
+    hosts,
+    ...place
+  }: DatabasePlace & { store?: string | undefined; hosts?: readonly string[] | undefined },
   model: Model | null,
 ): { options: DashboardOptions; close: () => Promise<void> } {
   const database = new Database({
@@ -39,7 +43,7 @@ export function openDashboard(
     settings: { statement_timeout: '15s' },
   });
   return {
-    options: { database, model, isReadOnly: how === 'read-only', store },
+    options: { database, model, isReadOnly: how === 'read-only', store, hosts },
     close: () => database.close(),
   };
 }

@@ -1,6 +1,6 @@
 /** The filters of writes, the same for reading and for acting. They are not settings, so no variable sets them. */
 import type { StuckFilter } from 'sluice/operator';
-import { reasons, SluiceError, type Reason } from 'sluice/internal/protocol';
+import { laneMax, reasons, SluiceError, type Reason } from 'sluice/internal/protocol';
 import * as z from 'zod';
 import { setting, type Values } from '../config/setting.ts';
 import { durationSetting, wholeNumber } from '../config/setting-forms.ts';
@@ -13,7 +13,7 @@ export const filterSettings = {
     flags: '--lane <number>',
     description: 'only writes of this lane',
     form: 'the number of a lane',
-    schema: wholeNumber(0, 32_767),
+    schema: wholeNumber(0, laneMax),
   }),
   client: setting<string | undefined>({
     flags: '--client <name>',

@@ -1,5 +1,7 @@
 /** Changes the stores file: one change at a time, checked before it is saved, and never half written. */
 import { existsSync, lstatSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { open, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { SluiceError } from 'sluice/internal/protocol';
@@ -52,11 +54,39 @@ export async function editStores(
     await handle.close();
     await beforeSave?.();
     await rename(draft, file);
+    await keepName(dirname(file));
   } catch (error) {
     await handle.close().catch(() => undefined);
     await rm(draft, { force: true });
     throw error;
   }
+}
+
+/** Otherwise the file could have its old content again after a crash of the machine. */
+async function keepName(folder: string): Promise<void> {
+  // Not every file system opens or syncs a folder, and the file has changed already.
+  const handle = await open(folder, 'r').catch(() => null);
+  await handle?.sync().catch(() => undefined);
+  await handle?.close();
+}
+
+/**
+ * Removes the draft that a killed move of this store has left. The caller ensures that no move of the store runs. A draft of
+ * another command stays.
+ */
+export async function removeDraftOfMove(named: string, name: string): Promise<void> {
+  const file = await realpath(named);
+  const draft = `${file}.new`;
+  let left: StoreEntries;
+  try {
+    left = readEntries(draft);
+  } catch {
+    return;
+  }
+  const { [name]: moved, ...others } = left;
+  const { [name]: known, ...knownOthers } = readEntries(file);
+  if (known?.moving !== true || moved === undefined || moved.moving === true) return;
+  if (isDeepStrictEqual(others, knownOthers)) await rm(draft, { force: true });
 }
 
 const editWaitMs = 5000;
@@ -88,11 +118,16 @@ async function openDraft(draft: string, waitMs: number): Promise<FileHandle> {
       if (code === 'EEXIST' && performance.now() - since < waitMs) continue;
       const reason =
         code === 'EEXIST'
-          ? `another command edits it; if none does, remove ${draft}`
+          ? `another command edits it${await sinceOf(draft)}; if none does, remove ${draft}`
           : `${draft} cannot be written (${code})`;
       throw new SluiceError('configuration_invalid', `Cannot edit the stores file: ${reason}`, { cause });
     }
   }
+}
+
+async function sinceOf(draft: string): Promise<string> {
+  const found = await stat(draft).catch(() => null);
+  return found === null ? '' : ` since ${found.mtime.toISOString()}`;
 }
 
 type Draft = Pick<FileHandle, 'chmod' | 'chown'> & { stat: () => Promise<{ gid: number }> };

@@ -3,7 +3,7 @@ import { listLanes, resumeLanes } from 'sluice/operator';
 import { SluiceError } from 'sluice/internal/protocol';
 import { unfenceStore, type Database, type LockWaitOptions } from 'sluice/internal/store';
 import { actor } from '../process/actor.ts';
-import { editEntry } from './edit-stores.ts';
+import { editEntry, removeDraftOfMove } from './edit-stores.ts';
 import { openBriefly } from './server-watch.ts';
 import type { StoreEntry } from './store-entry.ts';
 import type { Store } from './stores-file.ts';
@@ -31,12 +31,13 @@ export async function giveBack(
   const source = openBriefly(from);
   try {
     if (isAlone) await assertUnfinished(source, from);
-    await unfenceStore(from, { isAlone, ...(onWait === undefined ? {} : { onWait }) });
+    await unfenceStore(from, { isAlone, onWait });
     const paused = await lanesPausedByMove(source);
     if (paused.length > 0) await resumeLanes(source, paused, pausedBy());
   } finally {
     await source.close();
   }
+  if (isAlone) await removeDraftOfMove(file, from.name);
   const opened = (entry: StoreEntry | undefined): StoreEntry | undefined => {
     const { moving, ...others } = entry ?? {};
     return moving === undefined ? undefined : others;

@@ -7,6 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { checkRows, listLanes, pauseLanes } from 'sluice/operator';
 import { SluiceError } from 'sluice/internal/protocol';
 import {
+  DatabaseError,
   fenceStore,
   migrate,
   StoreCopy,
@@ -16,6 +17,7 @@ import {
 } from 'sluice/internal/store';
 import { counted } from '../operate/text.ts';
 import { actor } from '../process/actor.ts';
+import { explainError } from '../process/report-error.ts';
 import { assertOpen, assertOwner, moveRefusal, refuseOutsiders } from './can-move.ts';
 import { editEntry } from './edit-stores.ts';
 import { giveBack, isPausedByMove, pausedBy, type GiveBackOptions } from './give-back.ts';
@@ -68,7 +70,7 @@ export async function moveStore(options: MoveOptions): Promise<MoveReport> {
 
 async function moveAlone(options: MoveOptions, source: Database): Promise<MoveReport> {
   const { from, to, signal, onStep } = options;
-  const { applied } = await migrate({ url: to.url, schema: to.schema });
+  const { applied } = await migrate({ url: to.url, schema: to.schema }).catch(explainTarget);
   onStep(applied.length > 0 ? 'migrated the target' : 'found the target migrated');
   const copy = await StoreCopy.open(from.listenUrl, to.listenUrl, from.schema);
   let stopped = Promise.resolve();
@@ -85,6 +87,18 @@ async function moveAlone(options: MoveOptions, source: Database): Promise<MoveRe
   }
 }
 
+/** A command that uses two databases says which of them it could not use. */
+function explainTarget(error: unknown): never {
+  if (error instanceof DatabaseError && error.sqlState === '42501')
+    throw moveRefusal(
+      'the role of the target lacks a right: use the role that owns the tables there, or may create the schema',
+    );
+  const explained = explainError(error);
+  if (!(explained instanceof SluiceError)) throw error;
+  const says = `Cannot move the store: its target cannot be used. ${explained.message}`;
+  throw new SluiceError(explained.code, says, { cause: error });
+}
+
 async function moveHeld(options: MoveOptions, source: Database, copy: StoreCopy): Promise<MoveReport> {
   const { file, from, entryAfter, onStep, onWait, signal, editWaitMs } = options;
   const { name } = from;
@@ -97,7 +111,7 @@ async function moveHeld(options: MoveOptions, source: Database, copy: StoreCopy)
     await drain(source, signal);
     const lanes = (await listLanes(source)).map(({ lane }) => lane);
     if (lanes.length > 0) await pauseLanes(source, lanes, pausedBy());
-    await fenceStore(from);
+    await fenceStore(from, { onWait });
     onStep('closed the source');
     const tables = await copyWhole(options, copy);
     // The copy is committed only when the file can be changed. Otherwise it would block the next try.

@@ -20,6 +20,8 @@ export interface ServerWatchOptions {
 }
 
 const intervalMs = 100;
+/** While no store of the server sleeps, the read only keeps them open. */
+const wideIntervalMs = 400;
 const answerTimeoutMs = 2000;
 /** At the start all stores are checked, this many concurrently; later one after the other, a second apart. */
 const looksAtOnce = 4;
@@ -53,14 +55,14 @@ export class ServerWatch {
 
   async #watch(): Promise<void> {
     for (let failures = 0; !this.#isStopped;) {
-      const { stores, onError } = this.#options;
+      const { stores, isOpen, onError } = this.#options;
       const store = stores[this.#index % stores.length]!;
       const database = openBriefly(store);
       try {
         for (;;) {
           this.#hear(await database.run('readNodeSessions', [], answerTimeoutMs));
           failures = 0;
-          await this.#rest(intervalMs);
+          await this.#rest(stores.every(isOpen) ? wideIntervalMs : intervalMs);
           if (this.#isStopped) break;
         }
       } catch (error) {

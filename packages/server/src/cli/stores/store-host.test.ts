@@ -174,6 +174,65 @@ test('four stores that open without an end delay a fifth store of their server b
   expect([...open]).toEqual(['well on one']);
 });
 
+test('stores whose openings have hung or failed before wait for each other, and delay no other store of their server', async () => {
+  const stuck = Array.from({ length: 90 }, (_, index) => `s${index}`);
+  const opened = new Set<string>();
+  const fail = new Set<() => void>();
+  let isOver = false;
+  const stores = storesOf(...[...stuck, 'well'].map((name) => ({ name })));
+  const { use } = hostOf(stores, 200, ({ name }) => {
+    opened.add(name);
+    if (name === 'well' || isOver) return Promise.resolve();
+    return new Promise((_, reject) => {
+      const end = (): void => {
+        fail.delete(end);
+        reject(new Error('no answer'));
+      };
+      fail.add(end);
+      setTimeout(end, 36_000);
+    });
+  });
+  onTestFinished(() => {
+    isOver = true;
+    fail.forEach((each) => each());
+  });
+  // All of them again and again, until each has been tried.
+  for (let round = 0; round < 12; round++) {
+    for (const name of stuck) use(name).catch(() => undefined);
+    await vi.advanceTimersByTimeAsync(11_000);
+  }
+  expect(opened.size).toBe(stuck.length);
+  for (const name of stuck) use(name).catch(() => undefined);
+  await vi.advanceTimersByTimeAsync(0);
+  const well = use('well');
+  await vi.advanceTimersByTimeAsync(0);
+  await well;
+});
+
+test('a store that is removed while it waits for its turn, or a process that stops then, does not wait for the turn', async () => {
+  const others = ['s0', 's1', 's2', 's3'].map((name) => ({ name }));
+  const answers: (() => void)[] = [];
+  const { change, use, host } = hostOf(
+    storesOf(...others, { name: 'a' }, { name: 'b' }),
+    20,
+    () => new Promise((resolve) => answers.push(resolve)),
+  );
+  onTestFinished(() => answers.forEach((answer) => answer()));
+  for (const { name } of others) void use(name);
+  const removed = use('a').catch((error: unknown) => error);
+  const stopped = use('b').catch((error: unknown) => error);
+  await vi.advanceTimersByTimeAsync(0);
+  change(storesOf(...others, { name: 'b' }));
+  await vi.advanceTimersByTimeAsync(0);
+  const ofRemoved = await Promise.race([removed, Promise.resolve('waits')]);
+  expect(ofRemoved).toMatchObject({ code: 'endpoint_not_found' });
+  const closed = host.close();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(await Promise.race([stopped, Promise.resolve('waits')])).toMatchObject({ code: 'stopping' });
+  for (const answer of answers) answer();
+  await closed;
+});
+
 test('stores that open without an end on one server take no place of the stores of another server', async () => {
   const lost = Array.from({ length: 20 }, (_, index) => ({ name: `s${index}`, server: 'mute' }));
   const answers: (() => void)[] = [];

@@ -3,7 +3,7 @@ import type { StoreCount, UseKind } from '#api';
 import { FailureLog, SluiceError } from 'sluice/internal/protocol';
 import type { Logger } from 'pino';
 import type { Client } from './shared-wait.ts';
-import { Outdated, StoreSlot, type Opened, type StoreState } from './store-slot.ts';
+import { Outdated, StoreSlot, type Opened, type StoreSlotOptions, type StoreState } from './store-slot.ts';
 import type { Store, Stores } from './stores-file.ts';
 import { Turns } from './turns.ts';
 import { watchStoresFile } from './watch-stores-file.ts';
@@ -27,7 +27,10 @@ export interface StoreHostOptions<T> {
 /** Checks for idle stores in the time after which a store counts as idle. */
 const looksPerIdle = 6;
 const longestLookMs = 10_000;
-/** Per server, so that one without an answer delays only its own stores, and a stuck store delays those for a short time. */
+/**
+ * Per server, so that one without an answer delays only its own stores, and a stuck store delays those for a short time. Stores
+ * whose last opening failed have places of their own, because many of them would fill those of all stores.
+ */
 const openings = { atOnce: 4, placeMs: 2000, waitMs: 10_000 };
 /** A writer uses a store that a node has open several times a second. */
 const unusedMs = 1000;
@@ -140,7 +143,8 @@ export class StoreHost<T extends Opened> {
       const failures = new FailureLog(log);
       const onError = (error: unknown, doing: string): void => failures.note(error, doing);
       const makeRoom = (): Promise<void> => this.#makeRoom(store.name);
-      const inTurn = (work: () => Promise<T>): Promise<T> => this.#turns.run(store.server, work);
+      const inTurn: StoreSlotOptions<T>['inTurn'] = (work, { isDoubtful, signal }) =>
+        this.#turns.run(JSON.stringify([store.server, isDoubtful]), work, signal);
       const slot = new StoreSlot({ store, inTurn, open: () => open(store, log), idleMs, makeRoom, onError });
       if (holdsMoving && store.isMoving) slot.hold();
       this.#slots.set(store.name, slot);

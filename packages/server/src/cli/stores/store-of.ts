@@ -1,6 +1,6 @@
 /** The data store of a request: by the first part of its path, else by its host, else by a claim of its token. */
 import type { IncomingMessage } from 'node:http';
-import type { StoreRoute } from '#api';
+import { hostNameOf, type StoreRoute } from '#api';
 import type { Stores } from './stores-file.ts';
 
 export interface StoreOfOptions {
@@ -38,9 +38,8 @@ function targetOf({ url = '', headers: { host } }: AskedFor): { url: string; hos
   return { url: path.startsWith('/') ? path : `/${path}`, host: authority };
 }
 
-/** A final dot means the same host. */
 function ofHost(host: string | undefined, stores: Stores): string | null {
-  const name = host?.toLowerCase().replace(/\.?(?::\d*)?$/, '') ?? '';
+  const name = hostNameOf(host ?? '');
   for (const store of stores.values()) if (store.hosts.includes(name)) return store.name;
   return null;
 }

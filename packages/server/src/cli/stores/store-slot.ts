@@ -17,8 +17,8 @@ export interface Opened {
 
 export interface StoreSlotOptions<T> {
   store: Store;
-  /** Runs `open` when it may begin. @throws {Error} if that takes too long */
-  inTurn: (work: () => Promise<T>) => Promise<T>;
+  /** Runs `open` when it may begin. @throws {Error} if that takes too long, or `signal` aborts before it */
+  inTurn: (work: () => Promise<T>, how: { isDoubtful: boolean; signal: AbortSignal }) => Promise<T>;
   open: () => Promise<T>;
   /** Milliseconds without use after which it is closed. */
   idleMs: number;
@@ -53,7 +53,9 @@ export class StoreSlot<T extends Opened> {
   #streams = 0;
   #usedAt = Number.NEGATIVE_INFINITY;
   #failure: { error: SluiceError; until: number } | null = null;
-  #isRetired = false;
+  /** Its last opening failed, or has not ended. */
+  #isDoubtful = false;
+  readonly #retired = new AbortController();
   /** Users wait for the end of this. */
   #hold: { ended: SharedWait<void>; end: () => void } | null = null;
 
@@ -91,7 +93,8 @@ export class StoreSlot<T extends Opened> {
    * @throws {ClientLeft}
    */
   async use(kind: UseKind = 'request', client?: Client): Promise<{ value: T; release: () => void }> {
-    if (this.#isRetired) throw new SluiceError('stopping', 'This node no longer serves this store.');
+    if (this.#retired.signal.aborted)
+      throw new SluiceError('stopping', 'This node no longer serves this store.');
     if (this.#failure !== null && performance.now() < this.#failure.until) throw this.#failure.error;
     const streams = kind === 'stream' ? 1 : 0;
     this.#users += 1;
@@ -150,11 +153,16 @@ export class StoreSlot<T extends Opened> {
   async #open(): Promise<T> {
     await this.#closing;
     try {
-      const opened = await this.#options.inTurn(async () => {
+      const { signal } = this.#retired;
+      const inTurn = async (): Promise<T> => {
         await this.#options.makeRoom();
-        if (this.#hold !== null || this.#isRetired) throw new Outdated();
-        return this.#place(await this.#options.open());
-      });
+        if (this.#hold !== null || signal.aborted) throw new Outdated();
+        this.#isDoubtful = true;
+        const opened = await this.#options.open();
+        this.#isDoubtful = false;
+        return this.#place(opened);
+      };
+      const opened = await this.#options.inTurn(inTurn, { isDoubtful: this.#isDoubtful, signal });
       this.#failure = null;
       this.#usedAt = performance.now();
       this.#opened = opened;
@@ -162,6 +170,7 @@ export class StoreSlot<T extends Opened> {
       if (this.#hold !== null) this.#letGo();
       return opened;
     } catch (cause) {
+      if (this.#retired.signal.aborted) throw new Outdated();
       if (cause instanceof Outdated || isNoRoom(cause)) throw cause;
       this.#options.onError(cause, 'open the store');
       const error = refusalOf(cause);
@@ -207,7 +216,7 @@ export class StoreSlot<T extends Opened> {
 
   /** Takes no more users, and closes: for a removed or changed store, and at the end of the process. */
   async retire(): Promise<void> {
-    this.#isRetired = true;
+    this.#retired.abort();
     this.endHold();
     await this.#opening?.work.catch(() => undefined);
     await this.close();
@@ -233,12 +242,7 @@ function isNoRoom(cause: unknown): boolean {
 
 /** A fault of the database of a store concerns that store only, and may pass soon. */
 function refusalOf(cause: unknown): SluiceError {
-  return new SluiceError(
-    'database_unavailable',
-    'This node cannot use the database of this data store now.',
-    {
-      cause,
-      retryAfterSeconds: Math.ceil(retryMs / 1000),
-    },
-  );
+  const reason = 'This node cannot use the database of this data store now.';
+  const retryAfterSeconds = Math.ceil(retryMs / 1000);
+  return new SluiceError('database_unavailable', reason, { cause, retryAfterSeconds });
 }

@@ -26,12 +26,16 @@ export class Turns {
     this.#options = options;
   }
 
-  /** Runs work of a queue in its turn. @throws {Error} if that does not come in time */
-  async run<T>(name: string, work: () => Promise<T>): Promise<T> {
+  /**
+   * Runs work of a queue in its turn.
+   * @param signal Its abort ends the wait for the turn.
+   * @throws {Error} if the turn does not come in time, or the wait ends
+   */
+  async run<T>(name: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     const queue = this.#queues.get(name) ?? { held: 0, waiting: [] };
     this.#queues.set(name, queue);
     if (queue.held < this.#options.atOnce) queue.held += 1;
-    else await this.#await(queue);
+    else await this.#await(queue, signal);
     let hasPlace = true;
     const leave = (): void => {
       if (!hasPlace) return;
@@ -50,11 +54,15 @@ export class Turns {
   }
 
   /** Resolves with the place of an earlier piece. */
-  async #await(queue: Queue): Promise<void> {
+  async #await(queue: Queue, signal: AbortSignal | undefined): Promise<void> {
     let begin!: () => void;
+    let leave!: () => void;
     const turn = new Promise<void>((resolve) => (begin = resolve));
+    const left = new Promise<void>((resolve) => (leave = resolve));
     queue.waiting.push(begin);
-    await settleWithin([turn], this.#options.waitMs);
+    signal?.addEventListener('abort', leave);
+    await settleWithin([Promise.race([turn, left])], this.#options.waitMs);
+    signal?.removeEventListener('abort', leave);
     const index = queue.waiting.indexOf(begin);
     if (index === -1) return;
     queue.waiting.splice(index, 1);

@@ -90,8 +90,7 @@ function showTop({ session, live }: PageContext, links: HTMLElement[], state: HT
       'Sluice',
     ),
     session.store !== null &&
-      // On a host of the store, the page that lists the stores has no path.
-      (location.pathname.includes(`/${session.store}/dashboard/`)
+      (session.hasPicker
         ? h('a', { class: 'store', href: '../../dashboard/', title: 'Data stores' }, session.store)
         : h('span', { class: 'store' }, session.store)),
     h('nav', { 'aria-label': 'Parts of this page' }, ...links),

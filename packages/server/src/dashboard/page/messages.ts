@@ -16,6 +16,8 @@ export interface Session {
   client: string;
   /** The data store of this page; null: the deployment has only one. */
   store: string | null;
+  /** Whether `/dashboard/` leads to the other data stores. At the host of a store it is the page of that store. */
+  hasPicker: boolean;
   isReadOnly: boolean;
   maySeeBodies: boolean;
   /** Each reason as the end of the sentence "It …". */

@@ -86,7 +86,7 @@ function filterForm(page: PageContext, filter: StuckFilter): HTMLElement {
     h('div', { class: 'field' }, h('label', { for: 'filter-reason' }, 'Reason'), reason),
     field('client', 'Client'),
     field('resource', 'Resource', { placeholder: 'shop/orders' }),
-    field('lane', 'Lane', { type: 'number', min: 0, max: 32_767 }),
+    field('lane', 'Lane', { type: 'number', min: 0 }),
     field('error', 'Error', { placeholder: 'SQLSTATE' }),
     field('olderThanSeconds', 'Older than, s', { type: 'number', min: 0 }),
     h(

@@ -9,14 +9,22 @@ import type { Opened, Origin } from './origin.ts';
 
 export class BatchTransaction {
   readonly batchId: string;
+  /** See {@link Opened.known}. */
+  readonly known: Opened['known'];
   readonly #session: Session;
   readonly #origin: Origin;
   readonly #check: Opened['check'];
   #queued: Statement[];
   #isBegun: boolean;
 
-  constructor(session: Session, origin: Origin, { prefix, check }: Omit<Opened, 'writes'>, batchId: string) {
+  constructor(
+    session: Session,
+    origin: Origin,
+    { prefix, check, known }: Omit<Opened, 'writes'>,
+    batchId: string,
+  ) {
     this.batchId = batchId;
+    this.known = known;
     this.#session = session;
     this.#origin = origin;
     this.#queued = [...prefix];

@@ -67,6 +67,8 @@ export interface IntakeOriginOptions {
   front?: Front;
   /** Receives the lanes that were skipped because another transaction has locked their rows. @default not reported */
   onLocked?: (lanes: readonly number[]) => void;
+  /** Reads existing identities together with the writes, which is useless if blocked writes come first. @default true */
+  readsKnown?: boolean;
 }
 
 /**
@@ -76,7 +78,12 @@ export interface IntakeOriginOptions {
 export function intakeOrigin(
   terms: ReadonlyMap<number, number>,
   writesMax: number,
-  { paused = new Set(), front = fromTheFirst, onLocked = () => undefined }: IntakeOriginOptions = {},
+  {
+    paused = new Set(),
+    front = fromTheFirst,
+    onLocked = () => undefined,
+    readsKnown = true,
+  }: IntakeOriginOptions = {},
 ): Origin {
   const { behind, near, onWriting } = front;
   const lanes = [...terms.keys()];
@@ -102,7 +109,7 @@ export function intakeOrigin(
         ...look,
         { name: 'lockFreeTerms', values: [lanes] },
         only === null
-          ? { name: 'readReady', values: [drained, writesMax, drained.map(behind), near] }
+          ? { name: 'readReady', values: [drained, writesMax, drained.map(behind), near, readsKnown] }
           : { name: 'readWrites', values: [only, false] },
       ]);
       const [fence, read] = answers.slice(-2);
@@ -113,9 +120,21 @@ export function intakeOrigin(
       for (const lane of pausedAmong(fence?.rows ?? [])) paused.add(lane);
       for (const lane of paused) left.add(lane);
       const writes = (read?.rows ?? []).map(headerOf);
-      return { writes: left.size === 0 ? writes : writes.filter(({ lane }) => !left.has(lane)), prefix: [] };
+      return {
+        writes: left.size === 0 ? writes : writes.filter(({ lane }) => !left.has(lane)),
+        prefix: [],
+        known: readsKnown && only === null ? knownOf(read?.rows[0]) : null,
+      };
     },
   };
+}
+
+/** The first row has them for all. */
+function knownOf(first: Row | undefined): Map<string, string> {
+  const known = new Map<string, string>();
+  const pairs = (first?.['known'] ?? []) as string[];
+  for (let at = 0; at < pairs.length; at += 2) known.set(pairs[at]!, pairs[at + 1]!);
+  return known;
 }
 
 /**
@@ -182,7 +201,7 @@ function blockedOrigin(
       const blocked = (read?.rows ?? []).filter((row) => row['is_blocked'] === true);
       if (origin.isForeign && blocked.length < (only ?? writeIds).length) throw new ChangedCycleError();
       const writes = blocked.map(headerOf);
-      return { writes: writes.filter(({ lane }) => !left.has(lane)), prefix: [] };
+      return { writes: writes.filter(({ lane }) => !left.has(lane)), prefix: [], known: null };
     },
   };
 }

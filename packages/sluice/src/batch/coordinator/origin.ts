@@ -11,6 +11,11 @@ export interface Opened {
   prefix: readonly Statement[];
   /** Checks the answers of `prefix`, and throws if the transaction cannot go on. @default no check */
   check?: ((answers: readonly StatementResult[]) => void) | undefined;
+  /**
+   * Identities of the writes and of their references that existed when the writes were read, each with its document.
+   * Null: they were not read.
+   */
+  known: ReadonlyMap<string, string> | null;
 }
 
 export interface Origin {
@@ -49,7 +54,7 @@ export function memoryOrigin(writes: readonly Write[]): Origin {
     leaveOut: () => undefined,
     open(_session, only, limits) {
       const named = only === null ? writes : only.flatMap((id) => bodies.get(id) ?? []);
-      return Promise.resolve({ writes: named, prefix: [{ name: 'begin' }, ...limits] });
+      return Promise.resolve({ writes: named, prefix: [{ name: 'begin' }, ...limits], known: null });
     },
   };
 }

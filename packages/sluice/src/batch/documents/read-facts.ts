@@ -14,14 +14,18 @@ import { noFacts, type Facts } from './facts.ts';
 const readsMax = 8;
 
 /**
- * Reads the facts of a batch inside its transaction: one round trip if no document exists yet, two if some do. Facts
- * must not be older than the locks: if a document changed before its lock was taken, all is read again.
+ * Reads the facts of a batch inside its transaction: one round trip if no document exists yet, two if some do; one less
+ * if the identities were read together with the writes. Facts must not be older than the locks: if a document changed
+ * before its lock was taken, all is read again.
  */
 export async function readFacts(batch: TargetBatch): Promise<Facts> {
-  const { transaction, writes, mayWait, looksForLocks } = batch;
-  const first = firstStatements(batch);
+  const { transaction, writes, mayWait, hasBlocked, looksForLocks } = batch;
   for (let read = 1; ; read++) {
     const facts = noFacts();
+    // Blocked writes that come first have to be read before the identities. A second read needs the present ones.
+    const known = read === 1 && !hasBlocked && !looksForLocks ? transaction.known : null;
+    const first = firstStatements(batch, known);
+    for (const [id, documentId] of known ?? []) facts.aliases.set(id, documentId);
     for (const write of batch.ahead) takeAhead(facts, write);
     absorb(facts, first, await transaction.flight(first));
     // A write that has to wait for another changes nothing now, so it needs no lock on its document.
@@ -49,7 +53,11 @@ export async function readFacts(batch: TargetBatch): Promise<Facts> {
   }
 }
 
-function firstStatements({ transaction, writes, hasBlocked, looksForLocks }: TargetBatch): Statement[] {
+/** @param known Existing identities of the batch, which were read together with its writes; null: they were not. */
+function firstStatements(
+  { transaction, writes, hasBlocked, looksForLocks }: TargetBatch,
+  known: ReadonlyMap<string, string> | null,
+): Statement[] {
   const provided = new Set<string>();
   const referred = new Set<string>();
   const clients: string[] = [];
@@ -75,7 +83,10 @@ function firstStatements({ transaction, writes, hasBlocked, looksForLocks }: Tar
       values: bypassesIntake ? [own, named, [], null] : [own, named, writeIds, writes.at(-1)?.position ?? 0],
     });
   }
-  statements.push({ name: 'readAliases', values: [own, [...referred], writeIds] });
+  // A write in the intake may provide a reference that did not exist.
+  const unknown = known === null ? [...referred] : [...referred].filter((id) => !known.has(id));
+  if (known === null || unknown.length > 0)
+    statements.push({ name: 'readAliases', values: [known === null ? own : [], unknown, writeIds] });
   if (looksForLocks) statements.push({ name: 'lockReferred', values: [[...referred]] });
   if (keys.length > 0) statements.push({ name: 'readKeys', values: [clients, keys] });
   return statements;

@@ -6,6 +6,7 @@ import { listLanes } from '../list-lanes.ts';
 import { listProjections } from '../list-projections.ts';
 import { listWriters } from '../list-writers.ts';
 import { checkStrangers } from './check-strangers.ts';
+import { checkTargets } from './check-targets.ts';
 import { attempt, ill, well, type Finding } from './finding.ts';
 
 export interface Expected {
@@ -13,6 +14,8 @@ export interface Expected {
   lanes?: number;
   /** Hash of the model in the settings of the processes. */
   modelHash?: string;
+  /** Role of the writers, whose rights to targets are checked. @default `sluice_writer`, by the name of the schema */
+  writerRole?: string;
 }
 
 const oldestNode = [20, 19] as const;
@@ -21,6 +24,7 @@ export async function checkDeployment(database: Database, expected: Expected): P
   return [
     ...(await attempt('lanes', () => checkAgreement(database, expected))),
     ...(await attempt('projections', () => checkProjections(database))),
+    ...(await attempt('targets', () => checkTargets(database, expected.writerRole))),
     ...(await attempt('leaders', () => checkLeaders(database))),
     ...(await attempt('strangers', () => checkStrangers(database))),
     ...(await attempt('versions', () => checkVersions(database))),
