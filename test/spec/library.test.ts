@@ -143,7 +143,9 @@ describe('a client', () => {
   test.each([
     ['idempotencyKey', 7, 'is not a string of one or more characters'],
     ['idempotencyKy', 'once', 'is not known'],
-    ['waitForReferencesSeconds', -1, 'is not a number of 0 or more'],
+    ['waitForReferencesSeconds', -1, 'is not a number from 0 to 2147483647'],
+    ['waitForReferencesSeconds', 1e15, 'is not a number from 0 to 2147483647'],
+    ['waitMs', 2 ** 31, 'is not a number from 0 to 2147483647'],
     ['ifMatch', '', 'is not a string of one or more characters'],
   ])('a client names the wrong option %s of a write to a document: %j', async (option, value, reason) => {
     const client = await start();
@@ -234,7 +236,11 @@ describe('a client', () => {
     const cases: [unknown, object, string][] = [
       [order, { idempotencykey: 'k' }, 'Cannot write to shop/orders: option idempotencykey is not known'],
       [order, { idempotencyKey: 5 }, 'option idempotencyKey is not a string of one or more characters'],
-      [order, { waitForReferencesSeconds: 'x' }, 'waitForReferencesSeconds is not a number of 0 or more'],
+      [
+        order,
+        { waitForReferencesSeconds: 'x' },
+        'waitForReferencesSeconds is not a number from 0 to 2147483647',
+      ],
       [order, { signal: AbortSignal.abort() }, 'option signal is not known'],
       [order, { returning: true }, 'option returning is not known'],
       [order, { transactionMs: 1.5 }, 'option transactionMs is not a whole number of milliseconds'],

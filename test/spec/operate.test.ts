@@ -90,6 +90,12 @@ describe('migrate', () => {
 test.each<[string, (options: object) => Promise<unknown>, object, string]>([
   ['migrate', (options) => migrate(options), { dryrun: true }, 'Cannot migrate: option dryrun is not known'],
   [
+    'migrate with a long wait',
+    (options) => migrate(options),
+    { waitMs: 2 ** 31 },
+    'Cannot migrate: option waitMs is invalid',
+  ],
+  [
     'migrate without a database',
     (options) => migrate(options),
     { connectionString: undefined },

@@ -323,4 +323,10 @@ test('uninstall says where there is nothing to uninstall, and waits for locks no
   const waited = await run('--wait', '1s');
   expect(waited).toMatchObject({ code: 1 });
   expect(waited.stderr).toContain('was not released within 1 s');
+  // For PostgreSQL, 0 is no limit.
+  const { url } = database;
+  await expect(uninstall({ url, waitMs: 0 })).rejects.toThrow('was not released within 0 s');
+  await holder.query('rollback');
+  // PostgreSQL takes no limit of 30 days.
+  await uninstall({ url, waitMs: 30 * 86_400_000 });
 });

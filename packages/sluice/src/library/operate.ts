@@ -21,6 +21,7 @@ import {
 import * as z from 'zod';
 import {
   checkOptions,
+  milliseconds,
   modelOf,
   modelSource,
   place,
@@ -44,7 +45,7 @@ export interface MigrateOptions extends PlaceByUrl, Omit<Migration, 'url' | 'sch
 const patient = {
   ...place,
   url: z.string().min(1).optional(),
-  waitMs: z.number().int().min(0).optional(),
+  waitMs: milliseconds.optional(),
   onWait: z.custom<Migration['onWait']>((value) => typeof value === 'function').optional(),
 };
 const migrateOptions = z.strictObject({ ...patient, dryRun: z.boolean().optional() });

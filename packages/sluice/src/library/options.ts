@@ -35,7 +35,7 @@ export interface ProcessOptions extends Connection {
   listenConnectionString?: string;
 }
 
-const milliseconds = z
+export const milliseconds: z.ZodType<number> = z
   .number()
   .int()
   .min(0)

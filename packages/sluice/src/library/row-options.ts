@@ -7,17 +7,19 @@ const names: Form = ['a list of names of columns', (value) => Array.isArray(valu
 const flag: Form = ['true or false', (value) => typeof value === 'boolean'];
 const text: Form = ['a string of one or more characters', isText];
 const oneOf = (...words: string[]): Form => [words.join(' or '), (value) => words.includes(value as string)];
-const atLeastZero: Form = [
-  'a number of 0 or more',
-  (value) => Number.isFinite(value) && (value as number) >= 0,
+/** A timer of Node.js ends a longer wait at once, and a date of JavaScript ends before a much later deadline. */
+const timeMax = 2 ** 31 - 1;
+const time: Form = [
+  `a number from 0 to ${timeMax}`,
+  (value) => typeof value === 'number' && value >= 0 && value <= timeMax,
 ];
 
 const common: Readonly<Record<string, Form>> = {
   signal: ['an AbortSignal', (value) => value instanceof AbortSignal],
   idempotencyKey: text,
   client: ['a string', (value) => typeof value === 'string'],
-  waitMs: atLeastZero,
-  waitForReferencesSeconds: atLeastZero,
+  waitMs: time,
+  waitForReferencesSeconds: time,
   throwOnRefusal: flag,
 };
 const ofRows = { ...common, returning: flag };
@@ -28,10 +30,10 @@ const ofSubmit: Readonly<Record<string, Form>> = {
   client: ['a client of pg', (value) => typeof value === 'object'],
   transactionMs: [
     'a whole number of milliseconds',
-    (value) => Number.isInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 31,
+    (value) => Number.isInteger(value) && (value as number) >= 0 && (value as number) <= timeMax,
   ],
   idempotencyKey: text,
-  waitForReferencesSeconds: atLeastZero,
+  waitForReferencesSeconds: time,
 };
 
 /** The options of each operation. */
@@ -42,7 +44,7 @@ const rowOptionForms = {
   delete: ofRows,
   call: common,
   document: { ...common, ifMatch: text },
-  answer: { signal: common['signal']!, waitMs: atLeastZero },
+  answer: { signal: common['signal']!, waitMs: time },
   submitDocument: { ...ofSubmit, ifMatch: text },
   submitRow: { ...ofSubmit, returning: flag },
 } as const satisfies Record<string, Readonly<Record<string, Form>>>;

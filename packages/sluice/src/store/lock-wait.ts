@@ -27,9 +27,11 @@ export interface LockWaitOptions {
 const lookMs = 500;
 const tellMs = 10_000;
 
-/** The server setting that ends a wait. */
+const waitMsMax = 2 ** 31 - 1;
+
+/** The server setting that ends a wait. It has an upper bound, and 0 would be no limit. */
 export function lockLimit({ waitMs }: LockWaitOptions): Record<string, string> {
-  return waitMs === undefined ? {} : { lock_timeout: `${waitMs}ms` };
+  return waitMs === undefined ? {} : { lock_timeout: `${Math.min(Math.max(1, waitMs), waitMsMax)}ms` };
 }
 
 const deadlocksMax = 10;

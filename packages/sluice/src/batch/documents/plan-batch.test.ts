@@ -316,6 +316,16 @@ describe('an identity', () => {
     expect(fates(plan)).toEqual({ 1: 'unresolved_reference' });
   });
 
+  test('a document does not wait for the identity that it gives up, because no other can take it before', () => {
+    const facts = factsOf([document('section 1')]);
+    const moving = { ...update('the section 1', 'section 2', 'section 1'), referenceDeadline: '2026-01-01' };
+    expect(fates(planBatch(arriving(moving), facts, options))).toEqual({ 1: 'unresolved_reference' });
+    const beside = planBatch(arriving(upsert('section 1'), moving), facts, options);
+    expect(fates(beside)).toEqual({ 1: 'updated', 2: 'deferred' });
+    const taken = planBatch(arriving(moving, upsert('section 1')), facts, options);
+    expect(fates(taken)[1]).toBe('unresolved_reference');
+  });
+
   test('an identity of a document made in this batch is changed in the next', () => {
     const writes = arriving(upsert('section 1'), update('new 1', 'section 2'));
     expect(fates(planBatch(writes, factsOf(), options))).toEqual({ 1: 'created', 2: 'deferred' });

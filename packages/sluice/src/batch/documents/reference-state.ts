@@ -65,6 +65,8 @@ export function referenceStateOf(
 }
 
 function mayWait(write: WriteHeader, id: string, facts: Facts): boolean {
+  // The write gives this identity up itself. No other document can take it before, so the wait would be in vain.
+  if (facts.aliases.has(id)) return false;
   return write.referenceDeadline !== null || facts.pending.has(id);
 }
 
