@@ -198,7 +198,7 @@ describe('what fails', () => {
       });
       for (let write = 0; write < 3; write++) {
         await expect(node.submit(upsert('notes', { noteId: fresh() }))).rejects.toMatchObject({
-          code: 'internal',
+          code: 'target_failed',
           cause: { name: 'ProjectionError' },
         });
       }

@@ -10,6 +10,7 @@ import {
   outcomeOf,
   settleAtOnce,
   settleBatch,
+  TargetError,
   type BatchReport,
   type NotAtOnce,
   type SettleOptions,
@@ -145,7 +146,8 @@ export class BatchAttempts {
     for (const { write, error } of report.failed) {
       const isUnstorable = error instanceof DatabaseError && error.isUnstorableValue;
       if (!isUnstorable && waits.has(write.writeId)) onError(error, 'settle a write alone');
-      const code = isUnstorable ? 'invalid_json' : 'internal';
+      const ofTarget = error instanceof TargetError ? 'target_failed' : 'internal';
+      const code = isUnstorable ? 'invalid_json' : ofTarget;
       const detail = { path: '$' };
       waits.reject(write.writeId, new SluiceError(code, undefined, { detail, cause: error }));
     }

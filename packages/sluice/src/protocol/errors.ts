@@ -149,6 +149,11 @@ export const errorTable = {
     'Dead letter',
     'The write failed alone, repeatedly. Nothing was applied. An operator can retry or discard it.',
   ),
+  target_failed: entry(
+    500,
+    'Target failed',
+    'The write failed alone, repeatedly, in code of its target or of the database. Nothing was applied.',
+  ),
 
   // Unknown: the connection broke before the answer arrived
   outcome_unknown: entry(
