@@ -174,7 +174,6 @@ function pooledClient(options: ConnectionOptions, sockets: Set<Socket>): typeof 
 export function poolConfig(
   options: ConnectionOptions,
   connectionsMax: number,
-  isPipelined: boolean,
   sockets: Set<Socket>,
 ): pg.PoolConfig {
   const hosts = serversOf(options);
@@ -189,7 +188,7 @@ export function poolConfig(
     max: connectionsMax,
     // An idle connection keeps no process alive. If its server is silent, it would never end.
     allowExitOnIdle: true,
-    ...(isPipelined ? { pipeline: true } : {}),
+    pipeline: true,
     // pg-pool waits for the promise, although its types do not say so.
     // oxlint-disable-next-line typescript/no-misused-promises
     onConnect: async (client: pg.ClientBase) => {

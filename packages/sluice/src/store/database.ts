@@ -1,9 +1,8 @@
 /** A pool for the short statements of a node or a command, each in a transaction of its own. */
 import { SluiceError } from '#protocol';
 import { defaultAnswerTimeoutMs, type ConnectionOptions } from './connection.ts';
-import type { PoolUsage } from './pool-usage.ts';
 import { detectPooler } from './pooler.ts';
-import { SessionPool } from './session-pool.ts';
+import { SessionPool, type PoolUsage } from './session-pool.ts';
 import type { Row } from './session.ts';
 import type { Statement } from './statement.ts';
 

@@ -11,7 +11,6 @@ export { isPlaced } from './home.ts';
 export { holderOf, holderText, type LockHolder, type LockWaitOptions } from './lock-wait.ts';
 export * from './migrate.ts';
 export * from './names.ts';
-export type { PoolUsage } from './pool-usage.ts';
 export { detectPooler } from './pooler.ts';
 export * from './projection-agreement.ts';
 export * from './queries.ts';
@@ -29,7 +28,7 @@ export {
 export { readBodies, readBodyBytesMax } from './read-bodies.ts';
 export * from './reconnect-delay.ts';
 export { urlWithTls, type TlsFiles } from './tls.ts';
-export { SessionPool, type SessionPoolOptions } from './session-pool.ts';
+export { SessionPool, type PoolUsage, type SessionPoolOptions } from './session-pool.ts';
 export { StoreCopy, type CopiedTable, type CopyProgress } from './store-copy.ts';
 export { encodersIn, parametersOf, type Encoders } from './array-bytes.ts';
 export { Session, type Row, type StatementResult } from './session.ts';

@@ -1,9 +1,8 @@
 /** Sessions for callers that need one for the time of a batch: the `direct` and `local` modes. */
-import type pg from 'pg';
-import { checkOut, type ConnectionOptions } from './connection.ts';
+import type { Socket } from 'node:net';
+import pg from 'pg';
+import { checkOut, poolConfig, type ConnectionOptions } from './connection.ts';
 import { reduceError } from './database-error.ts';
-import { Pool } from './pool.ts';
-import type { PoolUsage } from './pool-usage.ts';
 import { Session } from './session.ts';
 
 export interface SessionPoolOptions extends ConnectionOptions {
@@ -11,22 +10,41 @@ export interface SessionPoolOptions extends ConnectionOptions {
   sessionsMax?: number;
 }
 
+/** The present use of a pool. */
+export interface PoolUsage {
+  /** Connections that are lent out. */
+  busy: number;
+  /** Connections that wait to be lent. */
+  idle: number;
+  /** Callers that wait for a connection. */
+  waiting: number;
+  /** Most connections. */
+  max: number;
+}
+
+/** Milliseconds for callers that still use a session when its pool is closed. */
+const closeTimeoutMs = 1000;
+
 export class SessionPool {
-  readonly #pool: Pool;
+  readonly #pool: pg.Pool;
+  /** Open connections. A silent server confirms no end, so that they have to be cut off. */
+  readonly #sockets = new Set<Socket>();
   readonly #options: SessionPoolOptions;
   /** One session for each connection, as long as the connection lives. */
   readonly #sessions = new WeakMap<pg.PoolClient, Session>();
 
   constructor(options: SessionPoolOptions) {
     this.#options = options;
-    this.#pool = new Pool(options, options.sessionsMax ?? 32, true);
+    this.#pool = new pg.Pool(poolConfig(options, options.sessionsMax ?? 32, this.#sockets));
+    // A broken idle connection is replaced at its next use; without a listener, the error would end the process.
+    this.#pool.on('error', () => undefined);
   }
 
   /** Lends a session until `work` ends. A session whose work failed is not used again, because its transaction may still be open. */
   async use<T>(work: (session: Session) => Promise<T>): Promise<T> {
     let client: pg.PoolClient;
     try {
-      client = await checkOut(this.#pool.pool, this.#options);
+      client = await checkOut(this.#pool, this.#options);
     } catch (error) {
       throw reduceError(error, 'connect');
     }
@@ -47,15 +65,21 @@ export class SessionPool {
   }
 
   get usage(): PoolUsage {
-    return this.#pool.usage;
+    const { totalCount, idleCount, waitingCount, options } = this.#pool;
+    return { busy: totalCount - idleCount, idle: idleCount, waiting: waitingCount, max: options.max };
   }
 
   get isClosed(): boolean {
-    return this.#pool.pool.ending;
+    return this.#pool.ending;
   }
 
-  /** Gives work under way a second to end. May be called twice. */
-  close(): Promise<void> {
-    return this.#pool.close();
+  /** Gives work under way a second to end, and then cuts it off. May be called twice. */
+  async close(): Promise<void> {
+    if (this.isClosed) return;
+    const timer = setTimeout(() => {
+      for (const socket of this.#sockets) socket.destroy();
+    }, closeTimeoutMs);
+    await this.#pool.end();
+    clearTimeout(timer);
   }
 }
