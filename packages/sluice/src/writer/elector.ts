@@ -66,7 +66,8 @@ export class Elector {
     const { ownership, writerId, demand } = this.#options;
     await ownership.keep(this.terms, demand.at(this.#leaders, this.terms.size));
     const led = [...this.terms.keys()];
-    const values = [led, writerId, ownership.isLease, led.map(behind), ownership.sessionId];
+    const isLease = ownership.sessionId !== null;
+    const values = [led, writerId, isLease, led.map(behind), ownership.sessionId];
     const [result] = await this.#session.flight(
       [{ name: 'heartbeat', values }],
       isCatchUp ? undefined : heartbeatTimeoutMs,
@@ -81,7 +82,7 @@ export class Elector {
     if (led.length > share) await this.leave(led.slice(share));
     let hasNew = false;
     if (led.length < share && !isDraining) {
-      const [read] = await this.#session.run('readTakenLanes', [ownership.isLease]);
+      const [read] = await this.#session.run('readTakenLanes', [isLease]);
       const taken = new Set(read?.['lanes'] as number[]);
       const free = Array.from({ length: this.#options.lanes }, (_, lane) => lane).filter(
         (lane) => !taken.has(lane),

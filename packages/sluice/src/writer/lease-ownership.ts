@@ -28,7 +28,6 @@ export function leaseOwnership(session: Session, writerId: string): Ownership {
     renewedAt = began;
   };
   return {
-    isLease: true,
     sessionId,
     join: (demand) => renew(new Map(), demand),
     async keep(terms, demand) {

@@ -23,7 +23,6 @@ export function lockOwnership(session: Session, writerId: string): Ownership {
     shown = key;
   };
   return {
-    isLease: false,
     sessionId: null,
     async join(demand) {
       await session.run('announceSession');

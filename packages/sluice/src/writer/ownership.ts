@@ -15,9 +15,7 @@ export interface OpenedLane {
 }
 
 export interface Ownership {
-  /** Lanes are owned by leases; the heartbeat needs this. */
-  readonly isLease: boolean;
-  /** Names this session among those that share the lanes, if they are not named by process ids. */
+  /** Names this session among those that share the lanes by leases. Null: by locks, which name it by its process id. */
   readonly sessionId: string | null;
   /** Joins the sessions that share the lanes. */
   join(demand: Demand): Promise<void>;
