@@ -110,7 +110,7 @@ const cuts: BatchReport[] = [];
 const settle = (origin: Origin, target: Target['settle']): ReturnType<typeof settleBlocked> => {
   cuts.length = 0;
   const options = { settle: optionsOf(target), paused: new Set<number>() };
-  return settleBlocked(session, origin, { ...options, onCut: (report) => cuts.push(report) }, lanes.length);
+  return settleBlocked(session, origin, { ...options, onCut: (report) => cuts.push(report) });
 };
 
 test.each<[when: string, isBefore: boolean]>([

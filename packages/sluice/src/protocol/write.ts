@@ -70,6 +70,14 @@ export interface WriteHeader {
   form: string | null;
 }
 
+/** The identity keys that a write provides. */
+export function identityKeysOf({
+  referentialId,
+  superclassId,
+}: Pick<WriteHeader, 'referentialId' | 'superclassId'>): string[] {
+  return superclassId === null ? [referentialId] : [referentialId, superclassId];
+}
+
 /** A write with its body. A node passes it to the intake or, past it, to the coordinator. */
 export interface Write extends WriteHeader {
   /**

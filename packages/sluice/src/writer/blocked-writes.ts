@@ -3,7 +3,7 @@
  * them, and always after a read in a new snapshot. It reads after every batch, on a hint of what other lanes have
  * settled, and slice by slice without any hint. docs/blocked-writes.md explains why no wakeup is lost.
  */
-import { isApplied } from '#protocol';
+import { identityKeysOf, isApplied } from '#protocol';
 import { lockedOrigin, waitsForLock, type BatchReport, type Origin } from '#batch';
 import type { Session } from '#store';
 import { AwaitedIds } from './awaited-ids.ts';
@@ -15,7 +15,7 @@ import type { Hints } from './wakeups.ts';
 import { WaitWatch, type FindBlocker } from './watch-wait.ts';
 
 export interface BlockedWritesOptions extends Omit<SettleBlockedOptions, 'onCut'> {
-  onBatch: (report: BatchReport, lanes: number) => void;
+  onBatch: (report: BatchReport) => void;
   findBlocker: FindBlocker;
   /** Hints that awaited ids have changed. */
   looks: Hints;
@@ -54,11 +54,11 @@ export class BlockedWrites {
     this.#options = options;
     this.#watch = new WaitWatch(options.findBlocker);
     this.#awaited = new AwaitedIds(session, options.onWoken);
-    this.#settling = { ...options, onCut: (report, lanes) => this.noteCut(report, lanes) };
+    this.#settling = { ...options, onCut: (report) => this.noteCut(report) };
     this.#cycles = new Cycles(session, {
       ...this.#settling,
-      onSettled: (report, lanes, led) => {
-        options.onBatch(report, lanes);
+      onSettled: (report, led) => {
+        options.onBatch(report);
         return this.afterBatch(report, led);
       },
       onRefused: (met, gone, led) => this.#awaited.wake(met, gone, led),
@@ -125,7 +125,7 @@ export class BlockedWrites {
     const led = new Map(due.lanes.map((lane) => [lane, terms.get(lane) ?? 0]));
     const began = performance.now();
     const origin = lockedOrigin(led, due.writeIds);
-    const { report, isWhole } = await this.#try(origin, due, led.size);
+    const { report, isWhole } = await this.#try(origin, due);
     const { outcomes, blocked, deferred } = report;
     const found = new Set([...outcomes, ...blocked].map(({ write }) => write.writeId));
     for (const { writeId } of deferred) found.add(writeId);
@@ -133,16 +133,16 @@ export class BlockedWrites {
     if (isWhole) this.#lockWaits.forget(left);
     else this.#lockWaits.postpone(left);
     this.#lockWaits.note(report, performance.now() - began);
-    if (outcomes.length > 0) this.#options.onBatch(report, led.size);
+    if (outcomes.length > 0) this.#options.onBatch(report);
     const others = { ...report, blocked: blocked.filter((each) => !waitsForLock(each)) };
     return outcomes.length + (await this.#afterSettling(others, [...terms.keys()]));
   }
 
-  async #try(origin: Origin, { isWaited, lockWaitMs }: LockTry, lanes: number): Promise<BlockedBatch> {
+  async #try(origin: Origin, { isWaited, lockWaitMs }: LockTry): Promise<BlockedBatch> {
     const session = this.#session;
     const endWatch = isWaited ? this.#watch.begin(session.pid, lockWaitMs) : null;
     try {
-      const batch = await settleBlocked(session, origin, this.#settling, lanes, lockWaitMs);
+      const batch = await settleBlocked(session, origin, this.#settling, lockWaitMs);
       const ids = batch.report.waited.map(({ writeId }) => writeId);
       const locker = endWatch?.() ?? null;
       if (locker !== null && ids.length > 0) {
@@ -165,9 +165,9 @@ export class BlockedWrites {
    * An error has ended a batch after a part of it was committed. The error may have ended the session, too, so nothing
    * is woken here: if the session goes on, it reads everything that its lanes await.
    */
-  noteCut(report: BatchReport, lanes: number): void {
+  noteCut(report: BatchReport): void {
     if (report.outcomes.length + report.blocked.length === 0) return;
-    this.#options.onBatch(report, lanes);
+    this.#options.onBatch(report);
     if (report.blocked.length > 0) this.#mayExist = true;
     this.takeOver();
   }
@@ -224,8 +224,7 @@ function changedBy({ outcomes }: BatchReport): { met: string[]; gone: Map<string
   for (const { write, outcome } of outcomes) {
     if (write.wasBlocked) met.push(write.writeId);
     if (write.operation === 'delete') continue;
-    for (const id of [write.referentialId, write.superclassId]) {
-      if (id === null) continue;
+    for (const id of identityKeysOf(write)) {
       if (isApplied(outcome.result)) met.push(id);
       else gone.set(id, outcome.code ?? '');
     }

@@ -2,15 +2,15 @@
  * Blocked writes that await only each other, in the lanes of any leader. None of them can wake alone; the leader that
  * finds the cycle settles it in one batch.
  */
-import { isApplied } from '#protocol';
+import { identityKeysOf, isApplied } from '#protocol';
 import { headerOf, refusal, settleUnapplied, togetherOrigin, waitsForLock, type BatchReport } from '#batch';
 import { readBodies, type Session } from '#store';
 import { findTogether } from './find-together.ts';
 import { settleBlocked, type SettleBlockedOptions } from './settle-blocked.ts';
 
 export interface CyclesOptions extends SettleBlockedOptions {
-  /** The leader of `led` has settled a batch of so many lanes. */
-  onSettled: (report: BatchReport, lanes: number, led: readonly number[]) => Promise<unknown>;
+  /** The leader of `led` has settled a batch. */
+  onSettled: (report: BatchReport, led: readonly number[]) => Promise<unknown>;
   /** A write was refused: these ids exist, and those had no effect, with a code. */
   onRefused: (
     met: readonly string[],
@@ -42,10 +42,9 @@ export class Cycles {
     const { writeIds, lanes, inFront } = await findTogether(this.#session, closing);
     if (writeIds.length === 0 || lanes.some((lane) => this.#options.paused.has(lane))) return 0;
     const origin = togetherOrigin(lanes, writeIds);
-    const { report, isWhole } = await settleBlocked(this.#session, origin, this.#options, lanes.length);
+    const { report, isWhole } = await settleBlocked(this.#session, origin, this.#options);
     if (!isWhole) this.note(closing);
-    if (report.outcomes.length + report.blocked.length > 0)
-      await this.#options.onSettled(report, lanes.length, led);
+    if (report.outcomes.length + report.blocked.length > 0) await this.#options.onSettled(report, led);
     if (!isWhole || report.outcomes.length > 0) return report.outcomes.length;
     // A write that waits for a lock may still complete the cycle.
     if (report.blocked.some(waitsForLock)) return 0;
@@ -74,13 +73,13 @@ export class Cycles {
     if (first === undefined) return false;
     const { write, missing } = first;
     const { writeId, resource } = write;
-    const bodies = readBodies((name, values) => this.#session.run(name, values), [writeId]);
-    const { value } = await bodies.next();
-    const [, body] = (value ?? [writeId, '{}']) as [string, string];
+    let body = '{}';
+    for await (const [, read] of readBodies((...query) => this.#session.run(...query), [writeId]))
+      body = read;
     const detail = this.#options.settle.describeMissing(resource, body, missing);
     const refused = { ...refusal(write, 'unresolved_reference'), detail };
     const [outcome = refused] = await settleUnapplied(this.#session, [{ write, outcome: refused }]);
-    const ids = [write.referentialId, write.superclassId].flatMap((id) => (id === null ? [] : [id]));
+    const ids = identityKeysOf(write);
     // The write may have been settled otherwise in the meantime.
     const exists = isApplied(outcome.result);
     const gone = new Map(exists ? [] : ids.map((id) => [id, outcome.code ?? '']));

@@ -5,7 +5,6 @@ import {
   intakeOrigin,
   settleBatch,
   type BatchReport,
-  type Caution,
   type Origin,
 } from '#batch';
 import { hasFailpoint, passFailpoint } from '#protocol';
@@ -41,7 +40,6 @@ export interface LaneBatchesOptions extends Pick<
   front: ReadyFront;
   lockedLanes: LockedLanes;
   blocked: BlockedWrites;
-  caution: Caution;
 }
 
 export class LaneBatches {
@@ -55,17 +53,17 @@ export class LaneBatches {
 
   /** Settles one batch of these lanes: the ready writes, or those that `only` names. */
   async settle(lanes: readonly number[], only: readonly string[] | null = null): Promise<LaneBatch> {
-    const { elector, demand, front, lockedLanes, blocked, settle, caution } = this.#options;
+    const { elector, demand, front, lockedLanes, blocked, settle } = this.#options;
     const { paused } = elector;
     const pausedBefore = new Set(paused);
     const locked = new Set<number>();
     const began = performance.now();
     const report = emptyReport();
     try {
-      const options = { ...settle, caution, withBlocked: blocked.mayExist };
+      const options = { ...settle, withBlocked: blocked.mayExist };
       await settleBatch(this.#session, this.#originOf(lanes, locked), options, only, report);
     } catch (error) {
-      blocked.noteCut(report, elector.terms.size);
+      blocked.noteCut(report);
       throw error;
     }
     const seen = report.outcomes.length + report.deferred.length + report.blocked.length;
@@ -110,7 +108,7 @@ export class LaneBatches {
   async #followUp(report: BatchReport): Promise<number> {
     const { elector, blocked, onBatch } = this.#options;
     const lanes = [...elector.terms.keys()];
-    onBatch(report, lanes.length);
+    onBatch(report);
     if (hasFailpoint('committed')) await passFailpoint('committed', lanes);
     return blocked.afterBatch(report, lanes);
   }

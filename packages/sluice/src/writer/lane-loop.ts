@@ -44,9 +44,9 @@ export class LaneLoop {
     });
     const lockedLanes = this.#lockedLanes;
     const front = new ReadyFront({ lanes, batchWritesMax });
-    const caution = new Caution();
+    const settle = { ...options.settle, caution: new Caution() };
     const blocked = new BlockedWrites(session, {
-      settle: { ...options.settle, caution },
+      settle,
       onBatch: options.onBatch,
       findBlocker: options.findBlocker,
       paused: elector.paused,
@@ -55,12 +55,12 @@ export class LaneLoop {
     });
     const batches = new LaneBatches(session, {
       ...options,
+      settle,
       elector,
       demand,
       front,
       lockedLanes,
       blocked,
-      caution,
     });
     const drain = new Drain({ ...options, batches, lockedLanes, reads: wakeups.reads });
     this.elector = elector;

@@ -28,7 +28,7 @@ export interface LaneSessionOptions {
   isBackendWorking: (pid: number) => Promise<boolean>;
   /** The transaction that the backend of a session waits for; asked on another connection. Null: none is known. */
   findBlocker: FindBlocker;
-  onBatch: (report: BatchReport, lanes: number) => void;
+  onBatch: (report: BatchReport) => void;
   /** The lanes that it leads now, and how many of them were just taken. */
   onLanes: (lanes: readonly number[], taken: number) => void;
   onWoken: (by: WokenBy) => void;

@@ -15,8 +15,8 @@ export interface SettleBlockedOptions {
   settle: SettleOptions;
   /** Lanes in which nothing is settled now. */
   paused: Set<number>;
-  /** Receives what a batch of so many lanes has committed before an error ended it. */
-  onCut: (report: BatchReport, lanes: number) => void;
+  /** Receives what a batch has committed before an error ended it. */
+  onCut: (report: BatchReport) => void;
 }
 
 export interface BlockedBatch {
@@ -30,7 +30,6 @@ export async function settleBlocked(
   session: Session,
   origin: Origin,
   { settle, paused, onCut }: SettleBlockedOptions,
-  lanes: number,
   lockWaitMs?: number,
 ): Promise<BlockedBatch> {
   const wait = lockWaitMs === undefined ? {} : { lockWaitMs };
@@ -41,7 +40,7 @@ export async function settleBlocked(
   } catch (error) {
     if (error instanceof PausedError) for (const lane of error.lanes) paused.add(lane);
     else if (!(error instanceof LockedLanesError || error instanceof ChangedCycleError)) {
-      onCut(report, lanes);
+      onCut(report);
       throw error;
     }
     return { report, isWhole: false };

@@ -1,5 +1,5 @@
 /** The coordinator's own statements: outcomes, keys, changes of the intake, and hints. */
-import { packIds, type Outcome, type WriteHeader } from '#protocol';
+import { identityKeysOf, packIds, type Outcome, type WriteHeader } from '#protocol';
 import type { Statement } from '#store';
 import type { BlockedWrite, SettledWrite, Settlement } from './target.ts';
 
@@ -84,9 +84,7 @@ export function awaitedHints(ids: readonly string[]): Statement[] {
 
 /** A hint to the writers, if a write awaits one of these writes, or an identity that one would have provided. */
 export function hintAwaitedOf(writes: readonly WriteHeader[]): Statement {
-  const ids = writes.flatMap(({ writeId, referentialId, superclassId }) =>
-    superclassId === null ? [writeId, referentialId] : [writeId, referentialId, superclassId],
-  );
+  const ids = writes.flatMap((write) => [write.writeId, ...identityKeysOf(write)]);
   return { name: 'hintAwaited', values: [ids, packIds(ids)], isOptional: true };
 }
 
