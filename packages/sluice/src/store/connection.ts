@@ -85,8 +85,7 @@ export async function connectClient(
   prepare: (socket: Socket) => pg.ClientConfig = () => ({}),
 ): Promise<pg.Client> {
   const hosts = serversOf(options);
-  let triesMax = hosts.count;
-  for (let tries = 1; ; tries++) {
+  return tryServers(options, async () => {
     const url = hosts.current;
     const socket = new Socket();
     const client = new pg.Client({
@@ -97,9 +96,7 @@ export async function connectClient(
       ...prepare(socket),
       stream: () => socket,
     });
-    urlOfClient.set(client, url);
-    client.on('error', () => undefined);
-    guardAnswers(connectionOf(client), options.answerBytesMax);
+    guardClient(client, url, options);
     try {
       await client.connect();
       await assertTakesWrites(client, hosts, options);
@@ -107,20 +104,25 @@ export async function connectClient(
     } catch (error) {
       socket.destroy();
       hosts.leave(url);
-      triesMax = Math.max(triesMax, hosts.count);
-      if (tries >= triesMax) throw withDatabase(error, options.url);
+      throw error;
     }
-  }
+  });
 }
 
 /** A connection of the pool; if there are several servers, of the next one if the first fails. */
-export async function checkOut(pool: pg.Pool, options: ConnectionOptions): Promise<pg.PoolClient> {
+export function checkOut(pool: pg.Pool, options: ConnectionOptions): Promise<pg.PoolClient> {
+  return tryServers(options, () => pool.connect());
+}
+
+/** Tries once for each server of the URL. */
+async function tryServers<T>(options: ConnectionOptions, connect: () => Promise<T>): Promise<T> {
   const hosts = serversOf(options);
   let triesMax = hosts.count;
   for (let tries = 1; ; tries++) {
     try {
-      return await pool.connect();
+      return await connect();
     } catch (error) {
+      // A try may have found the home of the schema.
       triesMax = Math.max(triesMax, hosts.count);
       if (tries >= triesMax) throw withDatabase(error, options.url);
     }
@@ -133,13 +135,17 @@ function withDatabase(error: unknown, url: string): unknown {
   return isAbsent ? Object.assign(error, { database: serverOf(url).database }) : error;
 }
 
-/** The types of the driver leave it out. */
-function connectionOf(client: pg.Client): GuardedConnection {
-  return (client as unknown as { connection: GuardedConnection }).connection;
-}
-
 /** The server of each client. */
 const urlOfClient = new WeakMap<pg.ClientBase, string>();
+
+function guardClient(client: pg.Client, url: string, { answerBytesMax }: ConnectionOptions): void {
+  urlOfClient.set(client, url);
+  // The types of the driver leave it out.
+  const { connection } = client as unknown as { connection: GuardedConnection };
+  guardAnswers(connection, answerBytesMax);
+  // The next statement reports a broken connection; without a listener, the error would end the process.
+  client.on('error', () => undefined);
+}
 
 /** The server of this client takes no writes, so the next connection goes to another one, if there is any. */
 export function leaveServerOf(client: pg.ClientBase, options: ConnectionOptions): void {
@@ -156,11 +162,7 @@ function pooledClient(options: ConnectionOptions, sockets: Set<Socket>): typeof 
       super({ ...(config as pg.ClientConfig), ...addressOf(url), stream: () => socket });
       sockets.add(socket);
       socket.once('close', () => sockets.delete(socket));
-      urlOfClient.set(this, url);
-      guardAnswers(connectionOf(this), options.answerBytesMax);
-      // The next statement of a lent client reports a broken connection; without a listener, the error would end the
-      // process.
-      this.on('error', () => undefined);
+      guardClient(this, url, options);
       let isUsed = false;
       this.once('connect', () => (isUsed = true));
       this.once('end', () => {
