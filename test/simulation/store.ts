@@ -53,7 +53,7 @@ export class Session {
     return settled.map((outcome, index) => {
       const { name = '', isOptional = false } = statements[index] ?? {};
       if (outcome.status === 'rejected') {
-        if (isOptional) return { rows: [], command: '', rowCount: 0 };
+        if (isOptional) return { rows: [] };
         const { sqlState, constraint, message } = outcome.reason as DatabaseError;
         throw new DatabaseError({ sqlState, constraint, message, statement: name });
       }

@@ -68,8 +68,7 @@ describe('a session', () => {
     const holder = await openConnection(database.url);
     await holder.query('begin; lock table sluice.awaited in access exclusive mode');
     const hint = { name: 'hintAwaited', values: [[crypto.randomUUID()], ['']], isOptional: true };
-    const [begin, commit] = await session.flight([{ name: 'begin' }, { name: 'commit' }, hint]);
-    expect([begin?.command, commit?.command]).toEqual(['BEGIN', 'COMMIT']);
+    expect(await session.flight([{ name: 'begin' }, { name: 'commit' }, hint])).toHaveLength(2);
     let isOver = false;
     const alone = session.flight([hint]).then(() => (isOver = true));
     expect(await sql(database.url, `select 1 as n`)).toEqual([{ n: 1 }]);
@@ -150,10 +149,11 @@ describe('a pool of sessions', () => {
       session.flight([{ name: 'begin' }, { name: 'readBodies', values: ['not an array', 1, 1] }]),
     );
     await expect(failing).rejects.toMatchObject({ sqlState: '22P02' });
-    const [, , done] = await pool.use((session) =>
+    // A COMMIT that the server answers with ROLLBACK would be an error.
+    const done = await pool.use((session) =>
       session.flight([{ name: 'begin' }, { name: 'lockTerms', values: [[0]] }, { name: 'commit' }]),
     );
-    expect(done?.command).toBe('COMMIT');
+    expect(done).toHaveLength(3);
   });
 
   test('a pool serves on after all its connections were cut', async () => {

@@ -191,7 +191,7 @@ export class Session {
     return settled.map((outcome, index) => {
       const { name = '', isOptional = false } = statements[index] ?? {};
       if (outcome.status === 'rejected') {
-        if (isOptional) return { rows: [], command: '', rowCount: 0 };
+        if (isOptional) return { rows: [] };
         throw this.#reduce(name === 'begin' ? explainSettings(outcome.reason) : outcome.reason, name);
       }
       return resultOf(name, outcome.value);

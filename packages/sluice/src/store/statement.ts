@@ -15,13 +15,10 @@ export type Row = Record<string, unknown>;
 
 export interface StatementResult {
   rows: Row[];
-  /** Command tag of the server, e.g. `COMMIT`: a COMMIT of a failed transaction answers `ROLLBACK`. */
-  command: string;
-  rowCount: number;
 }
 
 /** @throws {DatabaseError} the server answers a `commit` with ROLLBACK */
-export function resultOf(name: string, { rows, command, rowCount }: pg.QueryResult<Row>): StatementResult {
+export function resultOf(name: string, { rows, command }: pg.QueryResult<Row>): StatementResult {
   if (name === 'commit' && command !== 'COMMIT') {
     throw new DatabaseError({
       sqlState: '25P02',
@@ -29,7 +26,7 @@ export function resultOf(name: string, { rows, command, rowCount }: pg.QueryResu
       message: 'the transaction was rolled back',
     });
   }
-  return { rows, command, rowCount: rowCount ?? 0 };
+  return { rows };
 }
 
 /** How many statements of a flight must be answered: all, except hints after a COMMIT. */
