@@ -1,24 +1,23 @@
 /** Reports a repeated event once, and after a while its count. */
 
+/** Milliseconds until an event of one kind is reported again. */
+const intervalMs = 10_000;
 /** Most kinds of events that are remembered. */
 const kindsMax = 1000;
 
 export class Seldom {
-  readonly #intervalMs: number;
   readonly #now: () => number;
   readonly #told = new Map<string, { at: number; since: number }>();
 
-  /** @param intervalMs Milliseconds until an event of one kind is reported again. @default 10000 */
-  constructor(now: () => number = () => performance.now(), intervalMs = 10_000) {
+  constructor(now: () => number = () => performance.now()) {
     this.#now = now;
-    this.#intervalMs = intervalMs;
   }
 
   /** Null: do not report now. Otherwise the count since the last report, if there was one. */
   note(kind: string): { repeated?: number } | null {
     const told = this.#told.get(kind);
     const now = this.#now();
-    if (told !== undefined && now < told.at + this.#intervalMs) {
+    if (told !== undefined && now < told.at + intervalMs) {
       told.since += 1;
       return null;
     }

@@ -118,7 +118,7 @@ class NotifyListener implements Listener {
   }
 
   get isDeaf(): boolean {
-    return !this.#isClosed && !this.#isOff && (!this.#isConnected || this.#echo.isMissing);
+    return !this.#isClosed && !this.#isOff && !this.isListening;
   }
 
   async close(): Promise<void> {
