@@ -8,7 +8,7 @@ export function formOf({ from, to }: Pick<Tunable, 'from' | 'to'>): string {
   return `a whole number from ${from} to ${to}`;
 }
 
-export function rangeOf({ from, to }: Pick<Tunable, 'from' | 'to'>): z.ZodNumber {
+function rangeOf({ from, to }: Pick<Tunable, 'from' | 'to'>): z.ZodNumber {
   return z.int().min(from).max(to);
 }
 

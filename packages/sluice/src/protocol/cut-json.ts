@@ -3,7 +3,7 @@
  * numbers keep all their digits.
  */
 
-export interface JsonPiece {
+interface JsonPiece {
   /** Name of a member of an object; null for an element of an array. */
   name: string | null;
   /** The value exactly as the text spells it. */

@@ -8,7 +8,7 @@ interface FailureLogger {
   error(fields: object, message: string): void;
 }
 
-export interface FailureNote {
+interface FailureNote {
   /** `error`: an operator has to act. @default 'warn' */
   level?: 'warn' | 'error';
   /** @default 'failed' */

@@ -1,6 +1,6 @@
 /** The `traceparent` of W3C Trace Context: the trace, and the parent span. */
 
-export interface Traceparent {
+interface Traceparent {
   traceId: string;
   spanId: string;
   traceFlags: number;

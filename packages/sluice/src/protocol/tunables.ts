@@ -147,7 +147,7 @@ export const writerTunables = declare({
 });
 
 export const tunables = { ...clientTunables, ...embeddedTunables, ...writerTunables, ...apiTunables };
-export type TunableName = keyof typeof tunables;
+type TunableName = keyof typeof tunables;
 export type ClientTunable = keyof typeof clientTunables | keyof typeof embeddedTunables;
 export type WriterTunable = keyof typeof writerTunables;
 export type ApiTunable = keyof typeof apiTunables;

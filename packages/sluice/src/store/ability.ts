@@ -9,7 +9,7 @@ import type { Row } from './session.ts';
 /** See `readAbility` in sql/queries. */
 export type Duty = 'submit' | 'settle' | 'at_once' | 'lead' | 'lock';
 
-export interface Ability {
+interface Ability {
   isReadOnly: boolean;
   role: string;
   /** `insert on sluice.document` */

@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Database } from './database.ts';
 
-export interface DatabaseClockOptions {
+interface DatabaseClockOptions {
   database: Database;
   /** The process whose clock is recorded. @default none: only the database's clock is read */
   process?: { kind: 'node' | 'writer'; clockId?: string };

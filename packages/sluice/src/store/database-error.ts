@@ -8,7 +8,7 @@ import { UnreadableAnswer } from './answer-guard.ts';
 import { driverNoTls, failureOf, placeOf } from './connection-failure.ts';
 
 /** What code of the user says with an SQLSTATE of its own. Never logged. */
-export interface RaisedText {
+interface RaisedText {
   message: string;
   details: string | null;
   hint: string | null;

@@ -9,7 +9,7 @@
 /** Silence after which a listener sends an echo, in milliseconds. */
 const silenceMs = 500;
 
-export interface EchoWatchOptions {
+interface EchoWatchOptions {
   isConnected: () => boolean;
   /** Sends an echo on the connection. */
   send: () => Promise<unknown>;

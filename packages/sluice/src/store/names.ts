@@ -16,7 +16,7 @@ export const lockKeys = {
 } as const;
 
 /** Lanes with channels of their own. With more lanes, a writer also hears of lanes that it does not lead, and ignores them. */
-export const laneChannels = 64;
+const laneChannels = 64;
 
 export const channels = {
   /** All writers listen: there may be new writes. The payload of operators and older nodes is empty, which means any lane. */

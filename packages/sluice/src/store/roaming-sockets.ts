@@ -3,7 +3,7 @@ import { Socket } from 'node:net';
 import { hostsOf, type Hosts } from './hosts.ts';
 import { addressOf } from './tls.ts';
 
-export class RoamingSocket extends Socket {
+class RoamingSocket extends Socket {
   readonly #hosts: Hosts;
   /** The server at the other end accepts LISTEN. */
   isProven = false;

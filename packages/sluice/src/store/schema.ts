@@ -12,7 +12,7 @@ export const defaultSchema = 'sluice';
 /** Longest name of a schema, so that channel names fit into PostgreSQL's 63 bytes. */
 const schemaBytesMax = 40;
 
-export type LockKeys = { [K in keyof typeof defaultLockKeys]: number };
+type LockKeys = { [K in keyof typeof defaultLockKeys]: number };
 
 /** @throws {SluiceError} `configuration_invalid` */
 export function assertSchema(schema: string): void {

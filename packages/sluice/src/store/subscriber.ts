@@ -16,7 +16,7 @@ const { default: createPgListen } = createRequire(import.meta.url)('pg-listen') 
 
 export type Subscriber = pgListen.Subscriber<Record<string, string>>;
 
-export interface SubscriberOptions {
+interface SubscriberOptions {
   url: string;
   schema: string;
   applicationName: string;

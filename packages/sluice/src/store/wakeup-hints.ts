@@ -5,7 +5,7 @@
 import { packLanes } from '#protocol';
 import { channels } from './names.ts';
 
-export type WakeupHints = [channels: string[], payloads: string[]];
+type WakeupHints = [channels: string[], payloads: string[]];
 
 export const noWakeup: WakeupHints = [[], []];
 /** Any lane may have new writes. */

@@ -14,7 +14,7 @@ import { settleBlocked, type BlockedBatch, type SettleBlockedOptions } from './s
 import type { Hints } from './wakeups.ts';
 import { WaitWatch, type FindBlocker } from './watch-wait.ts';
 
-export interface BlockedWritesOptions extends Omit<SettleBlockedOptions, 'onCut'> {
+interface BlockedWritesOptions extends Omit<SettleBlockedOptions, 'onCut'> {
   onBatch: (report: BatchReport) => void;
   findBlocker: FindBlocker;
   /** Hints that awaited ids have changed. */

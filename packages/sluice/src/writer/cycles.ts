@@ -8,7 +8,7 @@ import { readBodies, type Session } from '#store';
 import { findTogether } from './find-together.ts';
 import { settleBlocked, type SettleBlockedOptions } from './settle-blocked.ts';
 
-export interface CyclesOptions extends SettleBlockedOptions {
+interface CyclesOptions extends SettleBlockedOptions {
   /** The leader of `led` has settled a batch. */
   onSettled: (report: BatchReport, led: readonly number[]) => Promise<unknown>;
   /** A write was refused: these ids exist, and those had no effect, with a code. */

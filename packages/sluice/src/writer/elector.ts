@@ -22,7 +22,7 @@ export interface Found {
   sessionPids: readonly number[];
 }
 
-export interface ElectorOptions {
+interface ElectorOptions {
   lanes: number;
   writerId: string;
   ownership: Ownership;

@@ -4,7 +4,7 @@
  */
 import type { Session } from '#store';
 
-export interface Together {
+interface Together {
   writeIds: string[];
   lanes: number[];
   /** Members that other members have to follow: an order in which all can be applied may not exist. */

@@ -8,7 +8,7 @@ import type { LaneSessionOptions } from './lane-session-options.ts';
 import type { ReadyFront } from './ready-front.ts';
 import type { Wakeups } from './wakeups.ts';
 
-export interface HeartbeatOptions extends Pick<
+interface HeartbeatOptions extends Pick<
   LaneSessionOptions,
   'pollIntervalMs' | 'isDeaf' | 'onLanes' | 'onDrain' | 'onNeighbour'
 > {

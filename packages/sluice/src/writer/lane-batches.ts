@@ -31,7 +31,7 @@ export interface LaneBatch {
   hasOtherLanes: boolean;
 }
 
-export interface LaneBatchesOptions extends Pick<
+interface LaneBatchesOptions extends Pick<
   LaneSessionOptions,
   'batchWritesMax' | 'settle' | 'onBatch'
 > {

@@ -7,7 +7,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { reconnectDelayMs, Session, type ConnectionOptions } from '#store';
 
-export interface NeighbourWatchOptions {
+interface NeighbourWatchOptions {
   connection: ConnectionOptions;
   /** The watched session has ended, so its lanes may be free. */
   onEnded: () => void;

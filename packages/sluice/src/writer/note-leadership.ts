@@ -5,7 +5,7 @@ import type { LaneSessionOptions } from './lane-session-options.ts';
 import type { WriterObserver } from './observer.ts';
 import { endOf, isDisagreement, isExpectedEnd } from './session-end.ts';
 
-export interface NoteLeadershipOptions {
+interface NoteLeadershipOptions {
   log: Logger | undefined;
   observer: WriterObserver | undefined;
   failures: FailureLog;

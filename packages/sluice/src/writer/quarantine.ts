@@ -18,7 +18,7 @@ export interface Tried {
   leftOut: ReadonlySet<number>;
 }
 
-export interface QuarantineOptions {
+interface QuarantineOptions {
   /** The term of each led lane. */
   terms: ReadonlyMap<number, number>;
   /** Most writes of a lane in a batch: if a write killed the leader, it is one of these. */

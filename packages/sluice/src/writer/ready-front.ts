@@ -28,7 +28,7 @@ interface Coming {
   hasEnded: boolean;
 }
 
-export interface ReadyFrontOptions {
+interface ReadyFrontOptions {
   lanes: number;
   batchWritesMax: number;
   /** @default the process's clock */

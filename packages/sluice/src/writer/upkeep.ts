@@ -9,7 +9,7 @@ import type { Database } from '#store';
 const intervalMs = 60_000;
 const rowsAtOnce = 5000;
 
-export interface UpkeepOptions {
+interface UpkeepOptions {
   database: Database;
   writerId: string;
   /** Version of the writer's package. */
