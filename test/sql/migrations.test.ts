@@ -85,7 +85,7 @@ describe('migrations', () => {
     const ofMove: [string, string] = ['lock table sluice.outcome', 'lock table sluice.intake'];
     await inDeadlock(ofMove, 'move', () => fenceStore({ url, schema: 'sluice' }));
     const fences = `select count(*)::integer as count from pg_constraint where conname = 'store_has_moved'`;
-    expect(await sql(url, fences)).toEqual([{ count: 2 }]);
+    expect(await sql(url, fences)).toEqual([{ count: 3 }]);
     const ofUninstall: [string, string] = [
       'lock table sluice.migration in access share mode',
       'lock table sluice.document',

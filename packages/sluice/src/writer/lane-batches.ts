@@ -31,10 +31,7 @@ export interface LaneBatch {
   hasOtherLanes: boolean;
 }
 
-interface LaneBatchesOptions extends Pick<
-  LaneSessionOptions,
-  'batchWritesMax' | 'settle' | 'onBatch'
-> {
+interface LaneBatchesOptions extends Pick<LaneSessionOptions, 'batchWritesMax' | 'settle' | 'onBatch'> {
   elector: Elector;
   demand: LaneDemand;
   front: ReadyFront;
