@@ -231,6 +231,7 @@ create table sluice.document (
   resource text collate "C" not null,
   content_hash text collate "C" not null,
   body jsonb not null,
+  changed_lane boolean,
   constraint document_pkey PRIMARY KEY (document_id),
   constraint version_counts_from_one CHECK ((version >= 1))
 );

@@ -57,11 +57,13 @@ from unnest($1::uuid[], $2::smallint[], $3::text[], $4::uuid[], $5::uuid[], $6::
 order by p.document_id;
 
 -- name: moveUpdates
--- Gives existing documents the bodies of their last writes, if they are still in the state of the plan.
+-- Gives existing documents the bodies of their last writes, if they are still in the state of the plan. changed_lane: the
+-- batches of the new lane then look for writes that wait in the former one (readEarlierWrites).
 with moved as (
   update sluice.document d
   set version = p.version, content_hash = p.content_hash, body = i.body, modified_at = statement_timestamp(),
-      referential_id = p.referential_id, superclass_id = p.superclass_id, lane = p.lane
+      referential_id = p.referential_id, superclass_id = p.superclass_id, lane = p.lane,
+      changed_lane = case when p.lane <> d.lane then true else d.changed_lane end
   from unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::uuid[], $5::uuid[], $6::bigint[], $7::text[], $8::bigint[])
     as p (document_id, write_id, lane, referential_id, superclass_id, version, content_hash, planned_on)
   cross join lateral (select body from sluice.intake where write_id = p.write_id offset 0) i
@@ -75,7 +77,8 @@ select sluice.expect_rows(cardinality($1::uuid[]), (select count(*) from moved),
 with updated as (
   update sluice.document d
   set version = p.version, content_hash = p.content_hash, body = p.body, modified_at = statement_timestamp(),
-      referential_id = p.referential_id, superclass_id = p.superclass_id, lane = p.lane
+      referential_id = p.referential_id, superclass_id = p.superclass_id, lane = p.lane,
+      changed_lane = case when p.lane <> d.lane then true else d.changed_lane end
   from unnest($1::uuid[], $2::smallint[], $3::uuid[], $4::uuid[], $5::bigint[], $6::text[], $7::bigint[], $8::jsonb[])
     as p (document_id, lane, referential_id, superclass_id, version, content_hash, planned_on, body)
   where d.document_id = p.document_id and d.version = p.planned_on
@@ -89,7 +92,8 @@ select sluice.expect_rows(cardinality($1::uuid[]), (select count(*) from updated
 with edited as (
   update sluice.document d
   set version = d.version + 1, content_hash = p.content_hash, body = sluice.edit_body(d.body, p.edits),
-      modified_at = statement_timestamp(), referential_id = p.referential_id, superclass_id = p.superclass_id, lane = p.lane
+      modified_at = statement_timestamp(), referential_id = p.referential_id, superclass_id = p.superclass_id, lane = p.lane,
+      changed_lane = case when p.lane <> d.lane then true else d.changed_lane end
   from unnest($1::uuid[], $2::smallint[], $3::uuid[], $4::uuid[], $5::text[], $6::bigint[], $7::jsonb[])
     as p (document_id, lane, referential_id, superclass_id, content_hash, planned_on, edits)
   where d.document_id = p.document_id and d.version = p.planned_on

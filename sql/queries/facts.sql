@@ -15,7 +15,7 @@ left join sluice.alias a on a.referential_id = k.referential_id;
 
 -- name: lockDocuments
 -- The documents that the batch may write, as they are now, locked in the order of their ids.
-select document_id, resource, referential_id, superclass_id, version, content_hash, lane
+select document_id, resource, referential_id, superclass_id, version, content_hash, lane, changed_lane
 from sluice.document
 where document_id = any($1::uuid[])
 order by document_id
@@ -24,15 +24,16 @@ for no key update;
 -- name: lockFreeDocuments
 -- The same without waiting: a row that another transaction has locked is returned as locked, without its contents.
 with free as materialized (
-  select document_id, resource, referential_id, superclass_id, version, content_hash, lane
+  select document_id, resource, referential_id, superclass_id, version, content_hash, lane, changed_lane
   from sluice.document
   where document_id = any($1::uuid[])
   order by document_id
   for no key update skip locked
 )
-select document_id, resource, referential_id, superclass_id, version, content_hash, lane, false as is_locked from free
+select document_id, resource, referential_id, superclass_id, version, content_hash, lane, changed_lane, false as is_locked
+from free
 union all
-select document_id, null, null, null, null, null, null, true
+select document_id, null, null, null, null, null, null, null, true
 from sluice.document
 where (select count(*) from free) < cardinality($1::uuid[])
   and document_id = any($1::uuid[]) and document_id <> all(array(select document_id from free));
@@ -161,6 +162,20 @@ from found f
 left join lateral (select referential_id, superclass_id from sluice.document where document_id = f.document_id offset 0) d
   on true
 where ($4::bigint is null or f.was_blocked and f.position < $4::bigint) and f.write_id <> all($3::uuid[]);
+
+-- name: readEarlierWrites
+-- For each of these documents, whose lane a change of identity has changed: the first write in the intake that means its
+-- id, in any lane. Run after their rows are locked. $2: the writes of the batch, which block no other; $3: the position
+-- of its last write.
+select i.write_id, i.position, i.document_id, i.referential_id, i.superclass_id,
+       d.referential_id as held_referential_id, d.superclass_id as held_superclass_id
+from sluice.document d
+cross join lateral (
+  select write_id, position, document_id, referential_id, superclass_id from sluice.intake
+  where document_id = d.document_id and operation in ('update', 'delete') and position < $3::bigint
+    and write_id <> all($2::uuid[])
+  order by position limit 1) i
+where d.document_id = any($1::uuid[]);
 
 -- name: readReferrerBodies
 -- Documents that refer to one of these identities, locked in the order of their ids, with their bodies: at most $2

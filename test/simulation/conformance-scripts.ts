@@ -337,6 +337,35 @@ export const scripts: Record<string, Step[]> = {
     ['a', 'readAhead', [[id(171), id(172)], [], [id(71)], null]],
     ['a', 'removeIntake', [[id(71), id(72)]]],
   ],
+  'a document with another lane is told, and the first write that waits for its id': [
+    ['a', 'insertDocuments', document(75)],
+    ['a', 'insertIntake', insert(76, 0)],
+    [
+      'a',
+      'insertIntake',
+      insert(77, 0)
+        .with(2, ['delete'])
+        .with(4, [id(75)]),
+    ],
+    [
+      'a',
+      'insertIntake',
+      insert(78, 3)
+        .with(2, ['update'])
+        .with(4, [id(75)]),
+    ],
+    ['a', 'moveUpdates', [[id(75)], [id(78)], [0], [id(178)], [null], [2], ['hash'], [1]]],
+    ['a', 'lockDocuments', [[id(75)]]],
+    ['a', 'moveUpdates', [[id(75)], [id(78)], [3], [id(178)], [null], [3], ['hash'], [2]]],
+    ['a', 'lockDocuments', [[id(75)]]],
+    ['a', 'moveUpdates', [[id(75)], [id(78)], [3], [id(178)], [null], [4], ['hash'], [3]]],
+    ['a', 'lockFreeDocuments', [[id(75)]]],
+    ['a', 'readEarlierWrites', [[id(75)], [id(78)], 1_000_000]],
+    ['a', 'readEarlierWrites', [[id(75)], [id(77), id(78)], 1_000_000]],
+    ['a', 'readEarlierWrites', [[id(75)], [], 0]],
+    ['a', 'removeIntake', [[id(76), id(77), id(78)]]],
+    ['a', 'removeDocuments', [[id(75)], [4]]],
+  ],
   'a transaction waits for a lock no longer than it likes': [
     ['a', 'begin'],
     ['a', 'lockTerms', [[3]]],

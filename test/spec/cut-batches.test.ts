@@ -3,8 +3,10 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import {
+  emptyReport,
   emptySettlement,
   lockedOrigin,
+  refusal,
   settleBatch,
   settleOptions,
   togetherOrigin,
@@ -264,4 +266,31 @@ test('a leader goes on while the search for the session that holds a lock gets n
     expect(tries).toBe(3);
   });
   expect(questions).toBe(1);
+});
+
+test('a write that awaits a delete or an update wakes with its batch, although that never was blocked', async () => {
+  const earlier = (['delete', 'update'] as const).map((operation) => ({ operation, writeId: randomUUID() }));
+  const [write] = await blockedParcels(1);
+  await other.query('truncate sluice.awaited');
+  for (const { writeId } of earlier)
+    await other.query('insert into sluice.awaited (write_id, awaited_id, lane) values ($1, $2, $3)', [
+      write!.writeId,
+      writeId,
+      write!.lane,
+    ]);
+  const blocked = new BlockedWrites(session, {
+    settle: optionsOf(blockAll),
+    paused: new Set(),
+    looks: new Hints({ perSecond: 1, burst: 1 }, () => undefined),
+    onBatch: () => undefined,
+    findBlocker: () => Promise.resolve(null),
+    onWoken: () => undefined,
+  });
+  blocked.hear(heard);
+  const outcomes = earlier.map((own) => ({
+    write: { ...write!, ...own, wasBlocked: false },
+    outcome: refusal({ ...write!, ...own }, 'document_not_found'),
+  }));
+  expect(await blocked.afterBatch({ ...emptyReport(), outcomes }, lanes)).toBe(1);
+  expect(await readyOnes()).toEqual([write!.writeId]);
 });

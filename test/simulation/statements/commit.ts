@@ -61,7 +61,10 @@ function* updateCounted(
       const plan = planned.get(row['document_id']);
       return plan !== undefined && (!guards.rowCounts || plan['planned_on'] === row['version']);
     },
-    (row) => change(planned.get(row['document_id']) ?? row),
+    (row) => {
+      const changed = change(planned.get(row['document_id']) ?? row);
+      return changed['lane'] === row['lane'] ? changed : { ...changed, changed_lane: true };
+    },
   );
   expectRows(rows.length, updated.length);
   return [];

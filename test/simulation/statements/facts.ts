@@ -56,6 +56,44 @@ function readAhead(): Statement {
   });
 }
 
+/** The first write of each of these documents, by its id: a change of identity has given them another lane. */
+const readEarlierWrites: Statement = read(({ access, values }) => {
+  const own = strings(values[1]);
+  return texts(values[0]).flatMap((id) => {
+    const [held] = access.select('document', ({ document_id }) => document_id === id);
+    const [first] = access
+      .select(
+        'intake',
+        (row) =>
+          row['document_id'] === id &&
+          row['operation'] !== 'upsert' &&
+          number(row, 'position') < (values[2] as number) &&
+          !own.has(text(row, 'write_id')),
+      )
+      .sort(by('position'));
+    if (held === undefined || first === undefined) return [];
+    const { write_id, position, document_id, referential_id, superclass_id } = first;
+    return [
+      {
+        write_id,
+        position,
+        document_id,
+        referential_id,
+        superclass_id,
+        held_referential_id: held['referential_id'],
+        held_superclass_id: held['superclass_id'],
+      },
+    ];
+  });
+});
+
+/** The columns of a document that a batch reads. */
+const known = ({ row }: { row: Values }): Values => ({
+  ...row,
+  body: null,
+  changed_lane: row['changed_lane'] ?? null,
+});
+
 /** The columns of a document whose row is locked. */
 const nothingKnown = {
   resource: null,
@@ -64,6 +102,7 @@ const nothingKnown = {
   version: null,
   content_hash: null,
   lane: null,
+  changed_lane: null,
 };
 
 export const factsStatements = {
@@ -99,7 +138,7 @@ export const factsStatements = {
       'noKeyUpdate',
       order,
     );
-    return rows.map(({ row }) => ({ ...row, body: null }));
+    return rows.map(known);
   },
   *lockFreeDocuments(call) {
     const ids = strings(call.values[0]);
@@ -108,7 +147,7 @@ export const factsStatements = {
     const found = new Set(free.map(({ row }) => row['document_id']));
     const locked = call.access.select('document', (row) => isMeant(row) && !found.has(row['document_id']));
     return [
-      ...free.map(({ row }) => ({ ...row, body: null, is_locked: false })),
+      ...free.map((each) => ({ ...known(each), is_locked: false })),
       ...locked.map(({ document_id }) => ({ ...nothingKnown, document_id, is_locked: true })),
     ];
   },
@@ -187,4 +226,5 @@ export const factsStatements = {
   }),
   readArrival: read(({ server }) => [{ position: server.position }]),
   readAhead: readAhead(),
+  readEarlierWrites,
 } satisfies Record<string, Statement>;

@@ -222,7 +222,8 @@ function changedBy({ outcomes }: BatchReport): { met: string[]; gone: Map<string
   const met: string[] = [];
   const gone = new Map<string, string>();
   for (const { write, outcome } of outcomes) {
-    if (write.wasBlocked) met.push(write.writeId);
+    // Writes of a document's new lane may await one that names the document by its id, although that never was blocked.
+    if (write.wasBlocked || (write.form === null && write.operation !== 'upsert')) met.push(write.writeId);
     if (write.operation === 'delete') continue;
     for (const id of identityKeysOf(write)) {
       if (isApplied(outcome.result)) met.push(id);

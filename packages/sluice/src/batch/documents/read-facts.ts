@@ -15,8 +15,8 @@ const readsMax = 8;
 
 /**
  * Reads the facts of a batch inside its transaction: one round trip if no document exists yet, two if some do; one less
- * if the identities were read together with the writes. Facts must not be older than the locks: if a document changed
- * before its lock was taken, all is read again.
+ * if the identities were read together with the writes; one more for documents whose lane a change of identity has
+ * changed. Facts must not be older than the locks: if a document changed before its lock was taken, all is read again.
  */
 export async function readFacts(batch: TargetBatch): Promise<Facts> {
   const { transaction, writes, mayWait, hasBlocked, looksForLocks } = batch;
@@ -48,7 +48,14 @@ export async function readFacts(batch: TargetBatch): Promise<Facts> {
     if (looksForLocks) statements.push({ name: 'lockParts', values: [ids, byId] });
     if (byId.length > 0)
       statements.push({ name: 'readReferrers', values: [byId, Math.max(writes.length + 1, 100)] });
-    absorb(facts, statements, await transaction.flight(statements));
+    const answers = await transaction.flight(statements);
+    absorb(facts, statements, answers);
+    const changed = answers[0]?.rows.filter((row) => row['changed_lane'] === true) ?? [];
+    // A batch outside of the intake has read all writes there.
+    if (changed.length > 0 && transaction.bodies === null) {
+      const earlier = earlierWrites(changed, writes);
+      absorb(facts, earlier, await transaction.flight(earlier));
+    }
     if (read === readsMax || !hasMoved(facts, open)) return facts;
   }
 }
@@ -90,6 +97,16 @@ function firstStatements(
   if (looksForLocks) statements.push({ name: 'lockReferred', values: [[...referred]] });
   if (keys.length > 0) statements.push({ name: 'readKeys', values: [clients, keys] });
   return statements;
+}
+
+/** Earlier writes of documents with a new lane may wait in the former one, which another session may lead. */
+function earlierWrites(changed: readonly Row[], writes: readonly WriteHeader[]): Statement[] {
+  const values = [
+    changed.map((row) => row['document_id']),
+    writes.map(({ writeId }) => writeId),
+    writes.at(-1)?.position ?? 0,
+  ];
+  return [{ name: 'readEarlierWrites', values }];
 }
 
 /** Whether a write outside of the batch comes first, by the same names that the plan uses. */
@@ -179,6 +196,7 @@ const takers: Readonly<Record<string, (facts: Facts, row: Row) => void>> = {
     if (key !== null) facts.keys.set(key, { fingerprint: row['fingerprint'] as string, outcome });
   },
   readAhead: takeBefore,
+  readEarlierWrites: takeBefore,
   lockDocuments: takeDocument,
   lockFreeDocuments(facts, row) {
     if (row['is_locked'] === true) facts.locked.add(row['document_id'] as string);
