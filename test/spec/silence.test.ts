@@ -54,34 +54,37 @@ describe.each(forms)('a lone writer with a $ownership behind $through', ({ owner
     expect(isSilent).toBe(true);
   });
 
-  const title = `a lone writer with a ${ownership} may run a statement that takes long`;
-  test.runIf(isWide)(title, { timeout: 60_000 }, async () => {
-    const { world } = await setup();
-    await world.sql(
-      `create function public.dawdle() returns trigger language plpgsql security definer as $$
+  test.runIf(isWide)(
+    `a lone writer with a ${ownership} may run a statement that takes long`,
+    { timeout: 60_000 },
+    async () => {
+      const { world } = await setup();
+      await world.sql(
+        `create function public.dawdle() returns trigger language plpgsql security definer as $$
        begin perform pg_sleep(4.5); return new; end $$`,
-    );
-    await world.sql(
-      'create trigger dawdle before insert on sluice.document execute function public.dawdle()',
-    );
-    try {
-      const answer = world.submit(note());
-      await eventually(async () =>
-        expect(
-          await world.sql(
-            `select from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'`,
-          ),
-        ).toHaveLength(1),
       );
-      const terms = await world.sql('select lane, term from sluice.lane');
-      const { writeId, result } = await answer;
-      expect(result).toBe('created');
-      const [settled] = await world.sql('select lane, term from sluice.outcome where write_id = $1', [
-        writeId,
-      ]);
-      expect(terms, 'It was committed by the session that had begun it.').toContainEqual(settled);
-    } finally {
-      await world.sql('drop trigger dawdle on sluice.document');
-    }
-  });
+      await world.sql(
+        'create trigger dawdle before insert on sluice.document execute function public.dawdle()',
+      );
+      try {
+        const answer = world.submit(note());
+        await eventually(async () =>
+          expect(
+            await world.sql(
+              `select from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'`,
+            ),
+          ).toHaveLength(1),
+        );
+        const terms = await world.sql('select lane, term from sluice.lane');
+        const { writeId, result } = await answer;
+        expect(result).toBe('created');
+        const [settled] = await world.sql('select lane, term from sluice.outcome where write_id = $1', [
+          writeId,
+        ]);
+        expect(terms, 'It was committed by the session that had begun it.').toContainEqual(settled);
+      } finally {
+        await world.sql('drop trigger dawdle on sluice.document');
+      }
+    },
+  );
 });
