@@ -31,7 +31,7 @@ describe('the pooler of the tests', () => {
     const ended = new Promise((resolve) => first.once('end', resolve));
     await sql(database.url, 'select pg_terminate_backend($1, 5000)', [rows[0]!.pid]);
     await ended;
-    await expect(first.query('select')).rejects.toThrow();
+    await expect(first.query('select')).rejects.toBeInstanceOf(Error);
     expect((await answer).rows[0]?.pid).not.toBe(rows[0]!.pid);
     // An idle session that ends is not lent again.
     await sql(database.url, 'select pg_terminate_backend($1, 5000)', [(await answer).rows[0]!.pid]);
