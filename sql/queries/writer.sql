@@ -14,8 +14,10 @@ where w.seen_at < statement_timestamp() - $1 * interval '1 hour'
   and not exists (select from sluice.lane l where l.writer_id = w.writer_id);
 
 -- name: isBackendWorking
--- Does this backend run a statement? If not, it has answered, or has ended.
-select exists (select from pg_stat_activity where pid = $1 and state = 'active') as is_working;
+-- Does this backend run a statement, behind a pooler in the transaction that began then ($2)? If not, it has answered, or has ended.
+select exists (
+  select from pg_stat_activity where pid = $1 and state = 'active' and ($2::timestamptz is null or xact_start = $2)
+) as is_working;
 
 -- name: findBlocker
 -- The transaction that this backend waits for at the moment, if that transaction has an id.

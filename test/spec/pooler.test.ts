@@ -30,6 +30,7 @@ async function preparedOf(pooler: TransactionPooler, part: string): Promise<Prep
     );
     found.push(...rows);
   }
+  await Promise.all(clients.map((client) => client.query('rollback')));
   await Promise.all(clients.map((client) => client.end()));
   return found;
 }

@@ -42,6 +42,8 @@ interface Front {
   outstanding: number;
   /** An extended query is sent in part. */
   isMidway: boolean;
+  /** Its server session has an open transaction. */
+  isInTransaction: boolean;
 }
 
 const sslRequest = 80_877_103;
@@ -63,13 +65,14 @@ export async function startTransactionPooler(
   { keepsStatements = false, holdsSessions = false }: PoolerOptions = {},
 ): Promise<TransactionPooler> {
   const clients: pg.Client[] = [];
-  /** Sessions that a client has taken along: another one may be opened in place of each. */
+  /** Sessions that have ended: another one may be opened in place of each. */
   let lost = 0;
   const free: Socket[] = [];
   const queue: Front[] = [];
   const fronts = new Map<Socket, Front>();
   const prepared = new WeakMap<Socket, Prepared>();
   let frontsCount = 0;
+  let isClosed = false;
 
   const openBack = async (): Promise<Socket> => {
     const client = new pg.Client(url);
@@ -85,6 +88,17 @@ export async function startTransactionPooler(
       (type, bytes) => answer(stream, type, bytes),
     );
     stream.on('data', parse);
+    stream.once('close', () => {
+      const at = free.indexOf(stream);
+      if (at >= 0) free.splice(at, 1);
+      const front = fronts.get(stream);
+      fronts.delete(stream);
+      if (front !== undefined) {
+        front.back = null;
+        front.socket.end();
+      }
+      replace();
+    });
     return stream;
   };
   const flush = (front: Front): void => {
@@ -92,9 +106,20 @@ export async function startTransactionPooler(
   };
   const acquire = async (front: Front): Promise<void> => {
     front.isAcquiring = true;
-    const back = free.pop() ?? (clients.length - lost < sessionsMax ? await openBack() : null);
-    if (back === null) return void queue.push(front);
-    give(front, back);
+    try {
+      const back = free.pop() ?? (clients.length - lost < sessionsMax ? await openBack() : null);
+      if (back === null) return void queue.push(front);
+      give(front, back);
+    } catch {
+      front.socket.end();
+      replace();
+    }
+  };
+  /** A session has ended, so a client that waits may open another one. */
+  const replace = (): void => {
+    lost += 1;
+    const next = isClosed ? undefined : queue.shift();
+    if (next !== undefined) void acquire(next);
   };
   const give = (front: Front, back: Socket): void => {
     // It has gone while it waited.
@@ -171,10 +196,11 @@ export async function startTransactionPooler(
     if (!keepsStatements || noteAnswer(back, type)) front.socket.write(bytes);
     if (type !== 'Z') return;
     front.outstanding -= 1;
-    if (holdsSessions) return;
-    if (front.outstanding === 0 && !front.isMidway && bytes[5] === 'I'.charCodeAt(0)) release(front);
+    front.isInTransaction = bytes[5] !== 'I'.charCodeAt(0);
+    if (!holdsSessions && isAtRest(front)) release(front);
   };
-
+  const isAtRest = ({ outstanding, isMidway, isInTransaction }: Front): boolean =>
+    outstanding === 0 && !isMidway && !isInTransaction;
   /** Answers what a client says first; false: it will say more. */
   const begin = (socket: Socket, bytes: Buffer): boolean => {
     if (bytes.readInt32BE(4) === sslRequest) {
@@ -205,12 +231,15 @@ export async function startTransactionPooler(
       isAcquiring: false,
       outstanding: 0,
       isMidway: false,
+      isInTransaction: false,
     };
     let isStarted = false;
     const parse = messages(
       () => isStarted,
       (_type, bytes) => {
         if (!isStarted) return void (isStarted = begin(socket, bytes));
+        // Its session has ended. Another one must not run the rest of its transaction.
+        if (socket.writableEnded) return;
         if (front.back !== null) return forward(front, bytes);
         if (bytes[0] === 'X'.charCodeAt(0)) return void socket.end();
         front.waiting.push(bytes);
@@ -222,17 +251,14 @@ export async function startTransactionPooler(
     socket.on('close', () => {
       const { back } = front;
       if (back === null) return;
-      if (front.outstanding === 0 && !front.isMidway) return release(front);
-      fronts.delete(back);
-      back.destroy();
-      lost += 1;
-      const next = queue.shift();
-      if (next !== undefined) void acquire(next);
+      if (isAtRest(front)) release(front);
+      else back.destroy();
     });
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const close = (): Promise<void> => {
+    isClosed = true;
     server.close();
     for (const client of clients) streamOf(client).destroy();
     return Promise.resolve();

@@ -33,6 +33,7 @@ export { StoreCopy, type CopiedTable, type CopyProgress } from './store-copy.ts'
 export { encodersIn, parametersOf, type Encoders } from './array-bytes.ts';
 export { Session, type Row, type StatementResult } from './session.ts';
 export { awaitedOf, type Statement } from './statement.ts';
+export type { Backend } from './transaction-start.ts';
 export { uninstall, type UninstallOptions, type UninstallPreview } from './uninstall.ts';
 export * from './wakeup-hints.ts';
 export { isTransactionPooled, type ConnectionOptions } from './connection.ts';

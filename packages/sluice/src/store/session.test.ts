@@ -4,8 +4,11 @@ import { useDatabase } from '../../../../test/support/database.ts';
 import { eventually } from '../../../../test/support/eventually.ts';
 import { startProxy, type Proxy } from '../../../../test/support/proxy.ts';
 import { openConnection, sql } from '../../../../test/support/sql.ts';
+import { startTransactionPooler } from '../../../../test/support/transaction-pooler.ts';
 import { Database } from './database.ts';
 import type { DatabaseError } from './database-error.ts';
+import { detectPooler } from './pooler.ts';
+import { query } from './queries.ts';
 import { SessionPool } from './session-pool.ts';
 import { Session } from './session.ts';
 
@@ -109,6 +112,63 @@ describe('a session', () => {
     proxy.blackhole();
     await expect(session.flight([{ name: 'begin' }, { name: 'commit' }])).rejects.toEqual(connectionLoss);
     await eventually(() => expect(session.ended.aborted).toBe(true));
+  });
+
+  test('a session behind a pooler keeps its short limits while nothing answers', async () => {
+    const pooler = await startTransactionPooler(database.url);
+    const proxy = await startProxy(pooler.url);
+    const options = { url: proxy.url, applicationName: 'test session' };
+    expect(await detectPooler(options)).toBe(true);
+    const open = async (limit: { answerTimeoutMs?: number } = {}): Promise<Session> => {
+      const session = await Session.open({ ...options, ...limit });
+      onTestFinished(() => session.close());
+      await session.run('readArrival');
+      return session;
+    };
+    const sessions = await Promise.all([
+      open(),
+      open({ answerTimeoutMs: 300 }),
+      open({ answerTimeoutMs: 300 }),
+    ]);
+    const [first, second, third] = sessions;
+    proxy.blackhole();
+    const began = performance.now();
+    const answers = [
+      first.flight([{ name: 'readArrival' }], 300),
+      second.run('readArrival'),
+      third.query('select 1'),
+    ];
+    expect(sessions.every(({ silentMs }) => silentMs > 0)).toBe(true);
+    await Promise.all(answers.map((answer) => expect(answer).rejects.toEqual(connectionLoss)));
+    expect(performance.now() - began).toBeLessThan(10_000);
+    expect(sessions.map(({ silentMs }) => silentMs)).toEqual([0, 0, 0]);
+  });
+
+  test('a session behind a pooler knows whether its backend works for it, or for another client', async () => {
+    const { url } = await startTransactionPooler(database.url, 1);
+    const options = { url, applicationName: 'test session' };
+    expect(await detectPooler(options)).toBe(true);
+    const session = await Session.open(options);
+    onTestFinished(() => session.close());
+    const look = async (): Promise<{ isSleeping: boolean; isWorking: unknown }> => {
+      const { pid, since } = session.backend;
+      const text = `select 1 as n from pg_stat_activity where pid = $1 and wait_event = 'PgSleep'`;
+      const isSleeping = (await sql(database.url, text, [pid])).length === 1;
+      const [row] = await sql(database.url, query('isBackendWorking').text, [pid, since]);
+      return { isSleeping, isWorking: row?.['is_working'] };
+    };
+    // The session plans its statements again at its 8th transaction.
+    for (let count = 1; count < 8; count++) await session.run('readArrival');
+    await session.flight([{ name: 'begin' }]);
+    const own = session.query('select pg_sleep(0.5)');
+    await eventually(async () => expect(await look()).toEqual({ isSleeping: true, isWorking: true }));
+    await own;
+    expect(await look()).toEqual({ isSleeping: false, isWorking: false });
+    await session.flight([{ name: 'commit' }]);
+    const other = await openConnection(url);
+    const sleep = other.query('select pg_sleep(0.5)');
+    await eventually(async () => expect(await look()).toEqual({ isSleeping: true, isWorking: false }));
+    await sleep;
   });
 
   test('a session closes even if the server does not answer', async () => {

@@ -18,14 +18,7 @@ import { DatabaseError, reduceError, takesNoWrites } from './database-error.ts';
 import { asMoved, isPlaced, settingsOf } from './home.ts';
 import { holdSocket } from './hold-socket.ts';
 import { queriesOf, query, type NamedQuery } from './queries.ts';
-import {
-  applySettings,
-  bareBegin,
-  beginText,
-  explainSettings,
-  foreignSettings,
-  ownSettings,
-} from './session-settings.ts';
+import { applySettings, explainSettings, foreignSettings, ownSettings } from './session-settings.ts';
 import {
   awaitedOf,
   bareStatements,
@@ -36,17 +29,12 @@ import {
   type Statement,
   type StatementResult,
 } from './statement.ts';
+import { TransactionStart, type Backend } from './transaction-start.ts';
 
 export type { Row, StatementResult };
 
 /** If the server does not confirm the end of the connection by then, the socket is closed. */
 const closeTimeoutMs = 1000;
-
-/**
- * PostgreSQL prefers a full scan for a table that it knows to be empty, and keeps that plan while the table grows. So
- * a session plans its statements again at its 8th transaction, at its 64th, and so on.
- */
-const replanFactor = 8;
 
 export class Session {
   readonly #client: pg.ClientBase;
@@ -61,14 +49,13 @@ export class Session {
   /** Citus places the schema. */
   readonly #isPlaced: boolean;
   readonly #queries: ReadonlyMap<string, NamedQuery>;
-  readonly #beginText: string = bareBegin;
+  readonly #transactionStart: TransactionStart;
   /** Writes each flight to the socket in one piece, for flights of many rows (hold-socket.ts). */
   sendsWhole = false;
   #isInTransaction = false;
-  #transactions = 0;
-  /** Number of the transaction at which statements are planned again. */
-  #replansAt = replanFactor;
-  #sentAt: number | null = null;
+  /** Calls that await answers, and when the last of them was sent or answered. */
+  #waits = 0;
+  #heardAt = 0;
   readonly #ownSettings: string;
   /** The transaction has the settings of server, database and role, because it ran a statement of other code. */
   #isForeign = false;
@@ -83,7 +70,7 @@ export class Session {
     this.#isPooled = isTransactionPooled(options.url);
     const own = settingsOf(options);
     this.#ownSettings = ownSettings(own);
-    if (this.#isPooled) this.#beginText = beginText(own);
+    this.#transactionStart = new TransactionStart(this.#isPooled ? own : null);
     client.on('error', () => this.#ended.abort());
     client.on('end', () => this.#ended.abort());
   }
@@ -110,9 +97,14 @@ export class Session {
     }
   }
 
-  /** How long the answer to a flight has been awaited, in milliseconds; 0: none is awaited. */
+  /** How long an answer has been awaited, in milliseconds; 0: none is awaited. */
   get silentMs(): number {
-    return this.#sentAt === null ? 0 : performance.now() - this.#sentAt;
+    return this.#waits === 0 ? 0 : performance.now() - this.#heardAt;
+  }
+
+  /** The backend from which an answer is awaited, as far as it is known. */
+  get backend(): Backend {
+    return this.#isPooled ? this.#transactionStart.backend : { pid: this.pid, since: null };
   }
 
   /** Ends the connection without telling the server; awaited statements fail. */
@@ -148,7 +140,7 @@ export class Session {
         values: Array.from(values),
         queryMode: 'extended',
       };
-      const [result] = await Promise.all([this.#client.query<Row>(config), settings]);
+      const [result] = await this.#await(Promise.all([this.#client.query<Row>(config), settings]));
       return result.rows;
     } catch (error) {
       throw this.#reduce(error, null);
@@ -181,13 +173,13 @@ export class Session {
     const values = statements.map((statement) =>
       parametersOf(statement.values ?? [], this.#queries.get(statement.name)?.encoders),
     );
-    this.#sentAt = performance.now();
     if (this.sendsWhole) holdSocket(this.#socket);
     const sent = statements.map(({ name }, index) => this.#send(name, values[index] ?? [], answerTimeoutMs));
     const count = awaitedOf(statements);
     for (const hint of sent.slice(count)) hint.catch(() => undefined);
-    const settled = await Promise.allSettled(count === sent.length ? sent : sent.slice(0, count));
-    this.#sentAt = null;
+    const settled = await this.#await(
+      Promise.allSettled(count === sent.length ? sent : sent.slice(0, count)),
+    );
     return settled.map((outcome, index) => {
       const { name = '', isOptional = false } = statements[index] ?? {};
       if (outcome.status === 'rejected') {
@@ -196,6 +188,17 @@ export class Session {
       }
       return resultOf(name, outcome.value);
     });
+  }
+
+  async #await<T>(answers: Promise<T>): Promise<T> {
+    this.#waits += 1;
+    this.#heardAt = performance.now();
+    try {
+      return await answers;
+    } finally {
+      this.#waits -= 1;
+      this.#heardAt = performance.now();
+    }
   }
 
   /** A session whose work the server refuses has ended, like a lost one. */
@@ -210,11 +213,10 @@ export class Session {
     return reduced;
   }
 
-  #begin(): string {
-    this.#transactions += 1;
-    if (this.#transactions < this.#replansAt) return this.#beginText;
-    this.#replansAt *= replanFactor;
-    return `${this.#beginText}; discard plans`;
+  async #begin(): Promise<pg.QueryResult<Row>> {
+    const answer = await this.#client.query<Row>(this.#transactionStart.next());
+    this.#transactionStart.note(answer);
+    return answer;
   }
 
   #send(
@@ -222,12 +224,11 @@ export class Session {
     values: unknown[],
     answerTimeoutMs: number | undefined,
   ): Promise<pg.QueryResult<Row>> {
-    const bare = statement === 'begin' ? this.#begin() : bareStatements[statement];
-    if (bare !== undefined) {
-      // The times of other code are not undone, because nothing of Sluice reads or writes a time before the transaction ends.
-      if (isBoundary(statement)) this.#isForeign = false;
-      return this.#client.query<Row>(bare);
-    }
+    // The times of other code are not undone, because nothing of Sluice reads or writes a time before the transaction ends.
+    if (isBoundary(statement)) this.#isForeign = false;
+    if (statement === 'begin') return this.#begin();
+    const bare = bareStatements[statement];
+    if (bare !== undefined) return this.#client.query<Row>(bare);
     if (this.#isForeign) {
       this.#isForeign = false;
       // An error here also fails the next statement.

@@ -1,10 +1,10 @@
 /** A named statement of a flight: whether it needs a transaction, and which answers of a flight are awaited. */
 import type pg from 'pg';
 import { DatabaseError } from './database-error.ts';
-import { bareBegin, foreignTimes } from './session-settings.ts';
+import { foreignTimes } from './session-settings.ts';
 
 export interface Statement {
-  /** Name of a query in sql/queries, or of one of {@link bareStatements}. */
+  /** Name of a query in sql/queries, or of one of {@link bareStatements}, or `begin`. */
   name: string;
   values?: readonly unknown[];
   /** A failure of this statement has no effect on others: for hints after a COMMIT. @default false */
@@ -35,9 +35,8 @@ export function awaitedOf(statements: readonly Statement[]): number {
   return statements[end - 1]?.name === 'commit' ? end : statements.length;
 }
 
-/** Statements without a query of their own. */
+/** Statements without a query of their own. The session adds `begin` (transaction-start.ts). */
 export const bareStatements: Readonly<Record<string, string>> = {
-  begin: bareBegin,
   commit: 'commit',
   rollback: 'rollback',
   foreign_times: foreignTimes,

@@ -218,8 +218,8 @@ class WriterProcess implements Writer {
       isListening: () => this.#listener.isListening,
       isHearing: () => this.#listener.isHearing,
       isDeaf: () => this.#listener.isDeaf,
-      isBackendWorking: async (pid) => {
-        const [row] = await this.#database.run('isBackendWorking', [pid], backendLookTimeoutMs);
+      isBackendWorking: async ({ pid, since }) => {
+        const [row] = await this.#database.run('isBackendWorking', [pid, since], backendLookTimeoutMs);
         return row?.['is_working'] === true;
       },
       findBlocker: async (pid) => {

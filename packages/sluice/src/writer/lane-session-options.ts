@@ -1,7 +1,7 @@
 /** The options of a session that leads lanes, its callbacks, and the settings of its connection. */
 import type { BatchReport, SettleOptions } from '#batch';
 import type { BatchPlaces, GatheringTrial, OwnershipForm, Spread } from '#protocol';
-import type { ConnectionOptions, DatabaseError } from '#store';
+import type { Backend, ConnectionOptions, DatabaseError } from '#store';
 import type { WokenBy } from './observer.ts';
 import type { FindBlocker } from './watch-wait.ts';
 
@@ -25,7 +25,7 @@ export interface LaneSessionOptions {
   /** Whether hints are wanted and do not arrive now; then the session polls more often. */
   isDeaf: () => boolean;
   /** Whether this backend is at work; asked on another connection, when an answer is missing. */
-  isBackendWorking: (pid: number) => Promise<boolean>;
+  isBackendWorking: (backend: Backend) => Promise<boolean>;
   /** The transaction that the backend of a session waits for; asked on another connection. Null: none is known. */
   findBlocker: FindBlocker;
   onBatch: (report: BatchReport) => void;

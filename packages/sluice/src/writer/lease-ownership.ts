@@ -22,7 +22,9 @@ export function leaseOwnership(session: Session, writerId: string): Ownership {
     const began = performance.now();
     const shown = [demand.sessions, demand.load, demand.busyPercent];
     const values = [sessionId, writerId, [...terms.keys()], [...terms.values()], leaseMs, ...shown];
-    const renewed = new Set((await session.run('renewLeases', values)).map((row) => row['lane'] as number));
+    // If the answer takes longer than a lease, the connection is lost.
+    const [result] = await session.flight([{ name: 'renewLeases', values }], leaseMs);
+    const renewed = new Set(result?.rows.map((row) => row['lane'] as number));
     const lost = [...terms.keys()].filter((lane) => !renewed.has(lane));
     if (lost.length > 0) throw new DeposedError(lost);
     renewedAt = began;
