@@ -253,6 +253,7 @@ describe('a handler target', () => {
     ['commits behind a comment', { run: '/* it is */ -- so\n commit' }],
     ['commits behind a comment with another one', { run: '/* it /* is */ so */ commit' }],
     ['commits behind a carriage return', { run: '-- so\rcommit' }],
+    ['commits behind many comments', { run: `${'/**/'.repeat(20_000)}commit` }],
     ['sends more values than its statement has', { run: 'select $1::integer', values: [1, 2] }, '08P01'],
     [
       'sends two statements in one',

@@ -5,7 +5,7 @@ import { mkdtemp, open, readFile, rm, stat, writeFile, type FileHandle } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { listLanes, pauseLanes, resumeLanes } from 'sluice/operator';
-import { agree, Database, fenceStore, schemaVersion, StoreCopy } from 'sluice/internal/store';
+import { agree, Database, fenceStore, lockKeysOf, schemaVersion, StoreCopy } from 'sluice/internal/store';
 import type pg from 'pg';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
@@ -198,10 +198,9 @@ test('a move takes longer than the time limits of its URLs, and API keys stay as
   expect(await sql(target.url, isRevoked)).toEqual([{ is_revoked: true }]);
 });
 
-test('a move that has lost its session at the source before its end does not move the store', async () => {
-  const scene = await setup();
-  const { source, target, file } = scene;
-  const draft = `${file}.new`;
+/** A move whose session at the source ends after the copy. `goOn` lets it go on, and returns its error. */
+async function moveWithoutSource(scene: Scene): Promise<{ goOn: () => Promise<Error> }> {
+  const draft = `${scene.file}.new`;
   const copied: string[] = [];
   const moving = moveOwn(scene, {
     editWaitMs: 60_000,
@@ -212,13 +211,41 @@ test('a move that has lost its session at the source before its end does not mov
   }).catch((error: unknown) => error);
   await Promise.race([moving, eventually(async () => expect(copied).toHaveLength(1))]);
   await sql(
-    source.url,
+    scene.source.url,
     `select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = current_database() and application_name = 'sluice move'`,
   );
-  await rm(draft);
-  expect(await moving).toBeInstanceOf(Error);
+  return {
+    async goOn() {
+      await rm(draft);
+      const error = await moving;
+      expect(error).toBeInstanceOf(Error);
+      return error as Error;
+    },
+  };
+}
+
+test('a move that has lost its session at the source before its end does not move the store', async () => {
+  const scene = await setup();
+  const { goOn } = await moveWithoutSource(scene);
+  await goOn();
   await scene.isOpen();
-  expect(await sql(target.url, 'select from sluice.audit')).toEqual([]);
+  expect(await sql(scene.target.url, 'select from sluice.audit')).toEqual([]);
+});
+
+test('a move that has lost its session leaves the source closed for another that has begun there', async () => {
+  const scene = await setup();
+  const { source, entry, move } = scene;
+  const { goOn } = await moveWithoutSource(scene);
+  const other = await openConnection(source.url);
+  await other.query('select pg_advisory_lock($1, 1)', [lockKeysOf('sluice').migration]);
+  const { message } = await goOn();
+  expect(message).toContain('run it again with --abort');
+  const fences = `select from pg_constraint where conname = 'store_has_moved'`;
+  expect(await sql(source.url, fences)).toHaveLength(3);
+  expect(await entry()).toMatchObject({ moving: true });
+  await other.query('select pg_advisory_unlock_all()');
+  await move('--abort');
+  await scene.isOpen();
 });
 
 test('a role that may not close the tables moves no store, and leaves it open', async () => {

@@ -581,6 +581,24 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
     expect(await rows('select from sluice.dead_letter')).toEqual([]);
   });
 
+  test('a value is not at fault where its type fails without a value, too', async () => {
+    await other.query(`create table looked_up (); create function look(value text) returns boolean language plpgsql as
+        $$ begin perform from looked_up; return coalesce(value, '') <> 'bad'; end $$;
+      create domain looked as text check (look(value));`);
+    const wrongOf = async (body: unknown): Promise<unknown> =>
+      (
+        await rows(
+          `select sluice.wrong_column('{n,a}', '{integer,looked}', '${JSON.stringify(body)}') as name`,
+        )
+      )[0];
+    expect(await wrongOf({ a: 'ok' })).toEqual({ name: null });
+    expect(await wrongOf({ a: 'bad' })).toEqual({ name: 'a' });
+    await other.query('drop table looked_up');
+    for (const body of [{ n: 1 }, { n: 1, a: 'ok' }, [{ n: 1, a: 'ok' }]])
+      expect(await wrongOf(body)).toEqual({ name: null });
+    await other.query('drop domain looked; drop function look');
+  });
+
   test('rows that duplicate others cost no rollback', async () => {
     await settle([make('customer', 'insert', { id: 1, email: 'a@x' })]);
     const writes = Array.from({ length: 40 }, (_, index) =>

@@ -122,6 +122,14 @@ test('sluice doctor reports agreed targets that writers cannot write, as sluice 
   await changeTargets(pool, [{ table: 'shop.seen' }], 'alice');
   const says = `${role} lacks rights for: shop.seen`;
   expect(await check()).toMatchObject({ verdict: 'warning', says });
+  const other = (await runDoctor(pool, { writerRole: 'no_such_role' })).findings;
+  expect(other).toContainEqual(
+    expect.objectContaining({
+      check: 'targets',
+      verdict: 'warning',
+      says: 'The rights of writers on the targets were not checked: there is no role no_such_role',
+    }),
+  );
   await execute(database.url, `grant select, insert, update, delete on shop.seen to ${role}`);
   expect(await check()).toMatchObject({ verdict: 'ok', says: 'Writers can use all targets' });
   await execute(database.url, 'drop table shop.seen');

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { DatabaseError } from './database-error.ts';
+import { DatabaseError, reduceError } from './database-error.ts';
 
 const error = (sqlState: string | null, statement: string | null = 'commit'): DatabaseError =>
   new DatabaseError({ sqlState, statement, message: 'x' });
@@ -34,4 +34,11 @@ describe('an error of the database', () => {
     'an error of the database ends the session: %s',
     (sqlState) => expect(error(sqlState).isConnectionLoss).toBe(true),
   );
+
+  test('too many values for a statement end the session if it is an own statement', () => {
+    const met = { code: '08P01', severity: 'ERROR', routine: 'exec_bind_message', message: 'x' };
+    const isLoss = (statement: string | null): boolean =>
+      (reduceError(met, statement) as DatabaseError).isConnectionLoss;
+    expect([isLoss('settleWrites'), isLoss(null)]).toEqual([true, false]);
+  });
 });

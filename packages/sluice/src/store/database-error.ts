@@ -190,8 +190,9 @@ export function reduceError(error: unknown, statement: string | null = null): Er
         table: typeof table === 'string' ? table : null,
         column: typeof column === 'string' ? column : null,
         database: typeof database === 'string' ? database : null,
-        // Poolers report a lost connection by this code, and name no routine.
-        isOfValues: code === '08P01' && routine === 'exec_bind_message',
+        // Of a statement of other code. Poolers report a lost connection by this code, and name no routine; with an own statement a
+        // pooler has mixed up what sessions have prepared.
+        isOfValues: statement === null && code === '08P01' && routine === 'exec_bind_message',
         raised: isUserState(code) ? raisedOf(error as Record<string, unknown>) : null,
         statement,
         message: `PostgreSQL error ${code}${statement === null ? '' : ` in ${statement}`}`,

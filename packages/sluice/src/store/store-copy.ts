@@ -47,6 +47,7 @@ export class StoreCopy {
   readonly #urls: readonly string[];
   readonly #schema: string;
   #tables: Table[] = [];
+  #stopping: Promise<void> | null = null;
 
   private constructor(from: pg.Client, to: pg.Client, urls: readonly string[], schema: string) {
     this.#from = from;
@@ -192,24 +193,29 @@ export class StoreCopy {
     });
   }
 
-  /** Ends both transactions without the copy, and with them their locks in the source. No other session can move the source yet. */
-  async rollBack(): Promise<void> {
-    await Promise.all(
-      [this.#from, this.#to].map((client) => client.query('rollback').catch(() => undefined)),
+  /**
+   * Ends both transactions without the copy, and with them their locks in the source.
+   * @returns Whether its session at the source still lives, so that no other can have begun a move there
+   */
+  async rollBack(): Promise<boolean> {
+    await this.#stopping;
+    const [source] = await Promise.allSettled(
+      [this.#from, this.#to].map((client) => client.query('rollback')),
     );
+    return source?.status === 'fulfilled';
   }
 
   /** Ends both sessions, also during a statement, because that would keep its locks until it ends by itself. */
-  async stop(): Promise<void> {
+  stop(): Promise<void> {
+    return (this.#stopping ??= this.#stop());
+  }
+
+  async #stop(): Promise<void> {
     const pids = [this.#from, this.#to].map(({ processID }: pg.Client & { processID?: number }) => processID);
     const ends = this.#urls.map(async (url, place) => {
       const client = await connectToMove(url);
       const { text } = query('endSession', this.#schema);
-      try {
-        await client.query(text, [pids[place]]);
-      } finally {
-        await client.end();
-      }
+      await client.query(text, [pids[place]]).finally(() => void client.end());
     });
     await Promise.allSettled(ends);
     await this.close();

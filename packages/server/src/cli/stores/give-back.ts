@@ -14,24 +14,29 @@ export const isPausedByMove = (name: string | null): boolean =>
   name?.endsWith('(sluice stores move)') === true;
 
 export interface GiveBackOptions {
-  /** Refuses if another command moves the store, or if no move is unfinished. @default false */
+  /** Refuses if no move is unfinished. @default false */
   isAlone?: boolean;
+  /** The session that began the move still lives, so no other command can have begun one. @default false */
+  isHeld?: boolean;
   /** Longest wait for another command that edits the stores file. @default 5000 */
   editWaitMs?: number | undefined;
   /** Receives the sessions whose locks keep the source closed. */
   onWait?: LockWaitOptions['onWait'] | undefined;
 }
 
-/** Opens the source again after an unfinished move. @throws {SluiceError} if `isAlone` does not hold */
+/**
+ * Opens the source again after an unfinished move.
+ * @throws {SluiceError} if `isAlone` does not hold, or if another command moves the store or has moved it
+ */
 export async function giveBack(
   file: string,
   from: Store,
-  { isAlone = false, onWait, editWaitMs }: GiveBackOptions,
+  { isAlone = false, isHeld = false, onWait, editWaitMs }: GiveBackOptions,
 ): Promise<void> {
   const source = openBriefly(from);
   try {
     if (isAlone) await assertUnfinished(source, from);
-    await unfenceStore(from, { isAlone, onWait });
+    await unfenceStore(from, { isAlone: !isHeld, onWait });
     const paused = await lanesPausedByMove(source);
     if (paused.length > 0) await resumeLanes(source, paused, pausedBy());
   } finally {

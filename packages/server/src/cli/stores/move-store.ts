@@ -26,7 +26,7 @@ import { openBriefly } from './server-watch.ts';
 import type { StoreEntry } from './store-entry.ts';
 import type { Store } from './stores-file.ts';
 
-export interface MoveOptions extends Omit<GiveBackOptions, 'isAlone'> {
+export interface MoveOptions extends Omit<GiveBackOptions, 'isAlone' | 'isHeld'> {
   file: string;
   from: Store;
   to: Store;
@@ -128,9 +128,9 @@ async function moveHeld(options: MoveOptions, source: Database, copy: StoreCopy)
     return { tables, heldMs: Math.round(performance.now() - heldAt), isNotedAtSource };
   } catch (error) {
     // Its locks would keep the source closed.
-    await copy.rollBack();
+    const isHeld = await copy.rollBack();
     const cause = signal.aborted ? 'stopped before the end' : (error as Error).message;
-    await giveBack(file, from, { onWait, editWaitMs }).catch((failure: unknown) => {
+    await giveBack(file, from, { isHeld, onWait, editWaitMs }).catch((failure: unknown) => {
       const reason = failure instanceof Error ? failure.message : 'an unknown error';
       throw moveRefusal(`${cause}; run it again with --abort, because the source was not opened: ${reason}`);
     });

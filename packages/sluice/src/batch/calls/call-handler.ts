@@ -55,12 +55,25 @@ function resultOf(given: unknown, title: string): CallResult {
 
 /** Removes white space and comments before the first word. PostgreSQL nests comments, and ends a line at a carriage return, too. */
 function withoutComments(text: string): string {
-  const rest = text.replace(/^(?:[\s;]|--[^\n\r]*)+/, '');
-  if (!rest.startsWith('/*')) return rest;
-  let depth = 0;
-  for (const { 0: mark, index } of rest.matchAll(/\/\*|\*\//g)) {
-    depth += mark === '/*' ? 1 : -1;
-    if (depth === 0) return withoutComments(rest.slice(index + 2));
+  const blank = /(?:[\s;]|--[^\n\r]*)*/y;
+  let start = 0;
+  for (;;) {
+    blank.lastIndex = start;
+    start += blank.exec(text)![0].length;
+    const end = text.startsWith('/*', start) ? endOfComment(text, start) : null;
+    if (end === null) return text.slice(start);
+    start = end;
   }
-  return rest;
+}
+
+/** Null: it does not end. */
+function endOfComment(text: string, start: number): number | null {
+  const marks = /\/\*|\*\//g;
+  marks.lastIndex = start;
+  let depth = 0;
+  for (let mark = marks.exec(text); mark !== null; mark = marks.exec(text)) {
+    depth += mark[0] === '/*' ? 1 : -1;
+    if (depth === 0) return marks.lastIndex;
+  }
+  return null;
 }

@@ -11,8 +11,8 @@ export interface Refusal {
   code: NonNullable<Outcome['code']>;
   detail?: Outcome['detail'];
   /**
-   * What more can be known once the transaction that met the fault is over. Null: a refusal that needs proof is none, and the
-   * write becomes a dead letter.
+   * What more can be known once the transaction that met the fault is over. Null, if it needs proof: the write is not at fault,
+   * and becomes a dead letter.
    */
   complete?: (look: RefusalLook) => Promise<Outcome['detail'] | null>;
   /** The error may have another cause than the write, so further tries and `complete` come first. */

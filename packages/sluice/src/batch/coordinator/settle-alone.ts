@@ -146,7 +146,9 @@ async function completeRefusal(
     return detail === null ? null : { ...refused, detail };
   } catch (error) {
     if (!(error instanceof DatabaseError) || error.isConnectionLoss) throw error;
-    return refused.needsProof === true ? null : refused;
+    if (refused.needsProof !== true) return refused;
+    if (error.isTransient || error.isServerTrouble) throw error;
+    return null;
   }
 }
 
