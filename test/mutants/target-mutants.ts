@@ -137,10 +137,7 @@ export const targetMutants: Record<string, Mutant[]> = {
     ['takes a result that is none', at('call-target/outcomeOf', never('isAppliedResult'))],
     ['refuses for any error of the database', at('call/refusalOf', never('raised', 'test'))],
     ['runs what ends the transaction', at('callHandler', always('word', 'undefined'))],
-    [
-      'runs what ends the transaction behind a comment',
-      at('withoutComments', first('return text;')),
-    ],
+    ['runs what ends the transaction behind a comment', at('withoutComments', first('return text;'))],
     [
       'gives the function its writes in another order',
       at('call-function/takenFromIntake', swap('order by w.place', 'order by w.place desc')),
